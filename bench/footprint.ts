@@ -7,14 +7,16 @@
  * yardstick is the first figure; the target is 1.3 times that. Then the fleet is idle, and its CPU time is measured for
  * 30 seconds; the target is 3 % of a core. A process's children (dbt) are included. Linux only: it reads /proc.
  */
-import { readdirSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../runtime/clock.ts';
+import { statFields } from '../runtime/process-identity.ts';
 import { createProgress } from '../runtime/progress.ts';
 import { formatTable } from '../runtime/table.ts';
 import { GeneratedCatalogue } from '../sandbox/catalogue-generated.ts';
 import { startSandbox } from '../sandbox/server.ts';
+import { cpuTime } from '../test/runner/cpu-time.ts';
 import { Fleet, type Service, until } from '../test/support/processes/fleet.ts';
+import { childrenOf } from '../test/support/processes/process-tree.ts';
 import { RedisServer } from '../test/support/token-bucket/redis.ts';
 import { openFixture } from './support/fleet-bench.ts';
 
@@ -48,38 +50,13 @@ const loader = services[2] as Service;
 const scheduler = services[3] as Service;
 using progress = createProgress(process.stderr, systemClock);
 
-/** Including the children: processes whose parent, or parent's parent, it is. */
-function family(pid: number): number[] {
-  const parents = new Map<number, number>();
-  for (const entry of readdirSync('/proc')) {
-    if (!/^\d+$/.test(entry)) continue;
-    const parent = fieldsOf(Number(entry))[1];
-    if (parent !== undefined) parents.set(Number(entry), Number(parent));
-  }
-  const members = [pid];
-  for (const member of members)
-    members.push(...[...parents].flatMap(([child, parent]) => (parent === member ? [child] : [])));
-  return members;
-}
-
-/** Fields 3 and up of /proc/PID/stat; none if the process has ended. */
-function fieldsOf(pid: number): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\)\s/s, '')
-      .split(' ');
-  } catch {
-    return [];
-  }
-}
+/** A process and all its descendants. */
+const family = (pid: number): number[] => [pid, ...childrenOf(pid).flatMap(family)];
 
 const residentMb = ({ pid }: Service): number =>
-  family(pid).reduce((sum, member) => sum + Number(fieldsOf(member)[21] ?? 0) * 4_096, 0) / 1e6;
+  family(pid).reduce((sum, member) => sum + Number(statFields(member)[21] ?? 0) * 4_096, 0) / 1e6;
 const cpuSeconds = ({ pid }: Service): number =>
-  family(pid).reduce(
-    (sum, member) => sum + (Number(fieldsOf(member)[11] ?? 0) + Number(fieldsOf(member)[12] ?? 0)) / 100,
-    0,
-  );
+  family(pid).reduce((sum, member) => sum + (cpuTime(member)?.self ?? 0), 0);
 
 /** Publishes the movies of these ranks and waits until dbt has them in GOLD. */
 async function walkThrough(from: number, to: number): Promise<void> {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { messageOf } from '../runtime/errors.ts';
+import { orNull } from '../runtime/or-null.ts';
 import { shownProxy } from '../runtime/proxy.ts';
 import type { Secret } from '../runtime/secret.ts';
 import { identityHint, isIdentityError } from '../runtime/tls-identity.ts';
@@ -58,10 +59,4 @@ async function textOf(response: IncomingMessage): Promise<string> {
 }
 
 /** @returns null if it is not JSON. */
-export function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
+export const jsonOf = (text: string): unknown => orNull(() => JSON.parse(text));

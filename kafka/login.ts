@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { orNull } from '../runtime/or-null.ts';
 import type { Secret } from '../runtime/secret.ts';
 import type { ClientCertificate, KafkaLogin } from './access.ts';
 
@@ -71,12 +72,4 @@ export function certificateOf(
   if (parsed.checkPrivateKey(privateKey)) return { cert, key };
   onMistake('clientKey', 'the key does not match the certificate in KAFKA_CLIENT_CERT');
   return undefined;
-}
-
-function orNull<T>(parse: () => T): T | null {
-  try {
-    return parse();
-  } catch {
-    return null;
-  }
 }

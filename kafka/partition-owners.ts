@@ -2,6 +2,7 @@ import { type Admin, AssignerProtocol, type GroupMember, type MemberDescription,
 import { z } from 'zod';
 import { escapeControls } from '../runtime/escape-controls.ts';
 import { canLookAt, describeHolder, Holder, ownHolder } from '../runtime/holder.ts';
+import { orNull } from '../runtime/or-null.ts';
 import type { PartitionOwner } from './topic.ts';
 
 const UserData = Holder.extend({ target: z.string().nullable() });
@@ -74,13 +75,8 @@ function ownerOf({ memberMetadata, clientId, clientHost }: MemberDescription): P
 }
 
 /** null if another program wrote it. */
-function userDataOf(metadata: Buffer): UserData | null {
-  try {
-    return UserData.parse(JSON.parse(String(MemberMetadata.decode(metadata)?.userData)));
-  } catch {
-    return null;
-  }
-}
+const userDataOf = (metadata: Buffer): UserData | null =>
+  orNull(() => UserData.parse(JSON.parse(String(MemberMetadata.decode(metadata)?.userData))));
 
 /** A member without partitions has no assignment at all. */
 const partitionsOf = (assignment: Buffer, topic: string): readonly number[] =>

@@ -1,5 +1,6 @@
 import type { Context } from '../platform/context.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
+import { orNull } from '../runtime/or-null.ts';
 import { repeat, sleepUntil } from '../runtime/repeat.ts';
 import type { Coverage } from './coverage-report.ts';
 import { readLastCoverage, saveCoverage } from './last-coverage.ts';
@@ -27,7 +28,8 @@ export async function keepCoverage(
   // Also if the file cannot be written.
   let own: Omit<Coverage, 'missing'> | null = null;
   const work = async () => {
-    const kept = lastReport(context);
+    // A report of an older version is replaced.
+    const kept = orNull(() => readLastCoverage(context));
     const last = own !== null && (kept === null || kept.readAt < own.readAt) ? own : kept;
     const ageMs = last === null ? Number.POSITIVE_INFINITY : clock.now() - last.readAt.getTime();
     // A report of a clock that was ahead would otherwise stay until that time.
@@ -38,15 +40,6 @@ export async function keepCoverage(
     showCoverage(metrics, coverage);
   };
   await repeat(work, { ...timing, everyMs: checkEveryMs, isOutage: () => true, random });
-}
-
-/** A report of an older version is replaced. */
-function lastReport(context: Pick<Context, 'config'>) {
-  try {
-    return readLastCoverage(context);
-  } catch {
-    return null;
-  }
 }
 
 /** Sets the metrics to the figures of a report. */

@@ -1,12 +1,12 @@
 /** Values in a row of a WarehouseReader, by the type that a shape needs. SQL's NULL is null. */
 
-const orNull =
+const unlessNull =
   <T>(convert: (value: unknown) => T) =>
   (value: unknown): T | null =>
     value === null || value === undefined ? null : convert(value);
 
-export const numberOrNull = orNull(Number);
+export const numberOrNull = unlessNull(Number);
 
-export const textOrNull = orNull(String);
+export const textOrNull = unlessNull(String);
 
-export const timeOrNull = orNull((value) => new Date(String(value)));
+export const timeOrNull = unlessNull((value) => new Date(String(value)));

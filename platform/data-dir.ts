@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { UsageError } from '../runtime/errors.ts';
+import { orNull } from '../runtime/or-null.ts';
 
 /** The users who may own the data folder: this process's, and root, which we have to trust anyway. */
 interface Owners {
@@ -28,11 +29,6 @@ export function refuseForeignFolder(dataDir: string, { uid, ownerOf = ownerOfPat
 
 const ourselves = (): Owners => ({ uid: process.getuid?.() });
 
-function ownerOfPath(path: string): number | null {
-  try {
-    return statSync(path, { throwIfNoEntry: false })?.uid ?? null;
-  } catch {
-    // A part of the path is not a folder, or we may not read it. Opening the folder reports the error.
-    return null;
-  }
-}
+/** null also if a part of the path is not a folder, or if we may not read it. Opening the folder reports the error. */
+const ownerOfPath = (path: string): number | null =>
+  orNull(() => statSync(path, { throwIfNoEntry: false })?.uid ?? null);

@@ -1,15 +1,11 @@
 import { Cron } from 'croner';
+import { orNull } from '../runtime/or-null.ts';
 import { objectOf, type SettingsGroup, setting } from '../runtime/setting.ts';
 import { choice, parsedBy } from '../runtime/setting-kinds.ts';
 
 /** A cron pattern that has a next time; null for any other text. */
-function parseSchedule(text: string): string | null {
-  try {
-    return new Cron(text, { paused: true }).nextRun() ? text : null;
-  } catch {
-    return null;
-  }
-}
+const parseSchedule = (text: string): string | null =>
+  orNull(() => (new Cron(text, { paused: true }).nextRun() ? text : null));
 
 const settings = {
   transformSchedule: setting({

@@ -2,6 +2,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { escapeControls } from './escape-controls.ts';
+import { orNull } from './or-null.ts';
 import { processIdentity } from './process-identity.ts';
 
 /**
@@ -49,13 +50,7 @@ export const sameHolder = (one: Holder, other: Holder): boolean =>
   one.place === other.place && one.pid === other.pid && one.identity === other.identity;
 
 /** The holder in a text or a file; null if there is none, for example because the file is not completely written yet. */
-export function parseHolder(text: string): Holder | null {
-  try {
-    return Holder.parse(JSON.parse(text));
-  } catch {
-    return null;
-  }
-}
+export const parseHolder = (text: string): Holder | null => orNull(() => Holder.parse(JSON.parse(text)));
 
 /** For messages: `process 42 on host-a`. */
 export const describeHolder = ({ host, pid }: Holder): string => `process ${pid} on ${escapeControls(host)}`;

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { orNull } from './or-null.ts';
 
 /**
  * Distinguishes a process from a later one with the same id: its start time and, on Linux, its boot.
@@ -10,23 +11,18 @@ export function processIdentity(pid: number): string | null {
 }
 
 function linuxIdentity(pid: number): string | null {
-  try {
-    // The command's name may contain spaces and brackets; fields 3 and up follow its last bracket.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\)\s/s, '')
-      .split(' ');
-    const [state, startTicks] = [fields[0], fields[19]];
-    if (state === 'Z' || state === 'X') return null;
-    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}/${startTicks}`;
-  } catch {
-    return null;
-  }
+  const fields = statFields(pid);
+  const [state, startTicks] = [fields[0], fields[19]];
+  if (startTicks === undefined || state === 'Z' || state === 'X') return null;
+  return orNull(() => `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}/${startTicks}`);
 }
 
-function psIdentity(pid: number): string | null {
-  try {
-    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || null;
-  } catch {
-    return null;
-  }
+/** Fields 3 and up of `/proc/PID/stat`; none if the process has ended, or on other systems than Linux. */
+export function statFields(pid: number | 'self'): readonly string[] {
+  const stat = orNull(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  // The name of the program before them may contain spaces and brackets.
+  return stat?.replace(/^.*\)\s/s, '').split(' ') ?? [];
 }
+
+const psIdentity = (pid: number): string | null =>
+  orNull(() => execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || null);

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { escapeControls } from './escape-controls.ts';
+import { orNull } from './or-null.ts';
+import { statFields } from './process-identity.ts';
 
 /** What another process runs, as far as this process may see it. */
 export interface Program {
@@ -12,7 +14,7 @@ export interface Program {
 
 /** Inspects a process of this machine and pid namespace. Arguments are not shown, except the name of our command. */
 function programOf(pid: number): Program {
-  return { name: nameOf(pid), isStopped: /^[Tt]$/.test(stateOf(pid)) };
+  return { name: nameOf(pid), isStopped: /^[Tt]$/.test(statFields(pid)[0] ?? '') };
 }
 
 function nameOf(pid: number): string | null {
@@ -23,19 +25,7 @@ function nameOf(pid: number): string | null {
   return name === '' ? null : escapeControls(name);
 }
 
-/** The field after the name, which may contain spaces and brackets. */
-const stateOf = (pid: number): string =>
-  read(`/proc/${pid}/stat`)
-    .replace(/^.*\)\s/s, '')
-    .charAt(0);
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
-}
+const read = (file: string): string => orNull(() => readFileSync(file, 'utf8')) ?? '';
 
 /** For messages: `python3.11 (pid 42)`. @param name what is known of it from elsewhere. */
 export function describeProgram(

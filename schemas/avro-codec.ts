@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import avsc, { type Schema, type Type } from 'avsc';
+import { orNull } from '../runtime/or-null.ts';
 import { type Codec, DecodeError, type SchemaVersion } from './codec.ts';
 import { crc64Avro } from './fingerprint.ts';
 import { avroOptions } from './logical-types.ts';
@@ -58,13 +59,8 @@ function headerOf(type: Type): Buffer {
 }
 
 /** What precedes a body that a schema wrote. @param text the schema in JSON. @returns null if it is not an Avro schema. */
-export function headerOfSchema(text: string): Buffer | null {
-  try {
-    return headerOf(avsc.Type.forSchema(JSON.parse(text), avroOptions()));
-  } catch {
-    return null;
-  }
-}
+export const headerOfSchema = (text: string): Buffer | null =>
+  orNull(() => headerOf(avsc.Type.forSchema(JSON.parse(text), avroOptions())));
 
 function writerOf(versions: readonly Version[], bytes: Buffer): Version {
   if (bytes.length < headerBytes) throw new DecodeError(`${bytes.length} bytes are too few for a record`);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { orNull } from '../runtime/or-null.ts';
 
 /**
  * The few fields of TMDb's answers that the pipeline uses; all others stay unread in the raw bytes.
@@ -54,13 +55,7 @@ export function readMoviePage(body: unknown, page: number): MoviePage | null {
 }
 
 /** The movie that a line of the daily export names; null if it names none. */
-export function readExportLine(line: Buffer): number | null {
-  try {
-    return idOf(JSON.parse(line.toString()));
-  } catch {
-    return null;
-  }
-}
+export const readExportLine = (line: Buffer): number | null => orNull(() => idOf(JSON.parse(line.toString())));
 
 /** @returns null if there is no list of genres, or an empty one: TMDb always has genres. */
 export function readGenreList(body: unknown): GenreList | null {

@@ -1,8 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { cpuTime } from '../../test/runner/cpu-time.ts';
-
-const childrenOf = (pid: number): string[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+import { childrenOf } from '../../test/support/processes/process-tree.ts';
 
 /** CPU seconds of all child processes so far, ended or not; null if the system does not report it. */
 export function childrensCpuSeconds(): number | null {

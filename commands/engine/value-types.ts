@@ -1,5 +1,6 @@
 import { type Gap, parseGap } from '../../kafka/gap.ts';
 import { UsageError } from '../../runtime/errors.ts';
+import { orNull } from '../../runtime/or-null.ts';
 import { parseDuration } from '../../runtime/units.ts';
 import { movieIdOf } from '../../schemas/record-rules.ts';
 import type { ValueType } from './option.ts';
@@ -130,16 +131,8 @@ export const text = (placeholder: string, form: string, pattern = /\S/): ValueTy
 export const jsonList = (placeholder: string, form: string): ValueType<string> => ({
   placeholder,
   form,
-  parse: (given) => (isJsonList(given) ? given : undefined),
+  parse: (given) => (Array.isArray(orNull(() => JSON.parse(given))) ? given : undefined),
 });
-
-function isJsonList(given: string): boolean {
-  try {
-    return Array.isArray(JSON.parse(given));
-  } catch {
-    return false;
-  }
-}
 
 /** The path of a file that the command reads. */
 export const file = (form: string): ValueType<string> => ({ ...text('FILE', form), isFile: true });

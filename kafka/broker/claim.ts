@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { canLookAt, describeHolder, Holder, holderOf, isGone, ownHolder } from '../../runtime/holder.ts';
 import { leases, timeLeft, waitFor } from '../../runtime/leases.ts';
+import { orNull } from '../../runtime/or-null.ts';
 import type { KafkaAccess } from '../access.ts';
 import { BrokerError } from '../errors.ts';
 import type { BrokerOptions } from './broker.ts';
@@ -178,10 +179,4 @@ function tryCreate(file: string, claimed: Claimed): boolean {
 }
 
 /** null if the file was removed meanwhile, or if a process was killed while it wrote the file. */
-function readClaim(file: string): Claimed | null {
-  try {
-    return Claimed.parse(JSON.parse(readFileSync(file, 'utf8')));
-  } catch {
-    return null;
-  }
-}
+const readClaim = (file: string): Claimed | null => orNull(() => Claimed.parse(JSON.parse(readFileSync(file, 'utf8'))));

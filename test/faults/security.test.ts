@@ -15,7 +15,7 @@ import { parseFaults } from '../../sandbox/fault.ts';
 import { startSandbox } from '../../sandbox/server.ts';
 import { outcomeOf, Workspace } from '../support/processes/cli.ts';
 import { until } from '../support/processes/fleet.ts';
-import { programsBelow } from '../support/processes/process-tree.ts';
+import { childrenOf, programsBelow } from '../support/processes/process-tree.ts';
 
 const root = join(import.meta.dirname, '../..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -77,8 +77,10 @@ describe('a secret', () => {
         env: { PATH: process.env['PATH'], LEAK: canary },
         stdio: ['pipe', 'ignore', 'ignore'],
       });
-      const childrenOf = (pid: number) => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-      await until('the shell has a child', () => childrenOf(shell.pid ?? 0) !== '', { timeoutMs: 10_000, pollMs: 5 });
+      await until('the shell has a child', () => childrenOf(shell.pid ?? 0).length > 0, {
+        timeoutMs: 10_000,
+        pollMs: 5,
+      });
       const leaks = programsBelow(process.pid).filter(({ environment }) => environment.includes(canary));
       expect(leaks.map(({ name }) => name)).toEqual(['sh']);
       expect(programsBelow(shell.pid ?? 0)).toEqual([]);

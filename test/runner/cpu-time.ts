@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { statFields } from '../../runtime/process-identity.ts';
 
 /** Clock ticks per second in /proc: Linux fixes USER_HZ at 100 on every platform that Node supports. */
 const ticksPerSecond = 100;
@@ -12,17 +12,11 @@ interface CpuTime {
 }
 
 /** CPU time so far, user and system; null if the process has ended, or without /proc, such as on macOS. @param pid this process by default. */
-export function cpuTime(pid: string | number = 'self'): CpuTime | null {
-  let stat: string;
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  } catch {
-    return null;
-  }
-  // The second field, the command's name, may contain spaces and brackets, so count the fields after it.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+export function cpuTime(pid: number | 'self' = 'self'): CpuTime | null {
+  const fields = statFields(pid);
+  if (fields.length === 0) return null;
   const seconds = (index: number): number => Number(fields[index]) / ticksPerSecond;
-  // utime, stime, cutime and cstime are fields 14 to 17 of proc(5), and what follows the name starts at field 3.
+  // utime, stime, cutime and cstime are fields 14 to 17 of proc(5).
   return { self: seconds(11) + seconds(12), descendants: seconds(13) + seconds(14) };
 }
 

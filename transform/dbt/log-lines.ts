@@ -1,3 +1,4 @@
+import { orNull } from '../../runtime/or-null.ts';
 /** The progress of a run; `total` is known from the first node on. */
 export interface DbtProgress {
   readonly done: number;
@@ -57,10 +58,6 @@ export class LogFollower {
 }
 
 function parse(text: string): LogLine | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' ? value : null;
-  } catch {
-    return null;
-  }
+  const value: unknown = orNull(() => JSON.parse(text));
+  return typeof value === 'object' ? value : null;
 }

@@ -7,6 +7,7 @@ import { escapeControls } from '../../runtime/escape-controls.ts';
 import { canLookAt, describeHolder, type Holder, isGone, ownHolder, parseHolder } from '../../runtime/holder.ts';
 import { leases, timeLeft, waitFor } from '../../runtime/leases.ts';
 import { makeFolder } from '../../runtime/make-folder.ts';
+import { orNull } from '../../runtime/or-null.ts';
 import type { OnFileWait, WriteLock } from '../system.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
 import { describeOwner, WaitReport } from './file-wait.ts';
@@ -161,13 +162,7 @@ function lapsesInMs(entry: string): number {
 }
 
 /** null if the entry has disappeared, or is not written yet. */
-function ownerOf(entry: string): Holder | null {
-  try {
-    return parseHolder(readFileSync(entry, 'utf8'));
-  } catch {
-    return null;
-  }
-}
+const ownerOf = (entry: string): Holder | null => orNull(() => parseHolder(readFileSync(entry, 'utf8')));
 
 /** Waits within one process are not reported. */
 const isOurs = (owner: Holder): boolean => owner.pid === process.pid && canLookAt(owner);

@@ -11,7 +11,7 @@ import type { Broker } from '../../../kafka/broker/broker.ts';
 import { startLocalBroker } from '../../../kafka/broker/local-broker.ts';
 import { BrokerError } from '../../../kafka/errors.ts';
 import { readTopic } from '../../../kafka/read-topic.ts';
-import { processIdentity } from '../../../runtime/process-identity.ts';
+import { processIdentity, statFields } from '../../../runtime/process-identity.ts';
 import { createTopic, write } from '../../support/kafka/broker.ts';
 import { jarsDir } from '../../support/kafka/broker-setup.ts';
 import { plainClient } from '../../support/kafka/client.ts';
@@ -41,10 +41,7 @@ async function startOwner() {
 }
 
 /** The process group, which is field 5 of `/proc/PID/stat`. */
-const groupOf = (pid: number): string | undefined =>
-  readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\)\s/s, '')
-    .split(' ')[2];
+const groupOf = (pid: number): string | undefined => statFields(pid)[2];
 
 /** The broker's process id in the claim; null before there is one. */
 function brokerPid(): number | null {

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { orNull } from '../../../runtime/or-null.ts';
+import { statFields } from '../../../runtime/process-identity.ts';
 
 /** A running program, as described by `/proc`. */
 export interface RunningProgram {
@@ -19,15 +21,16 @@ const forkedOnly = 0x40;
  * and shows the parent's arguments and environment.
  */
 export function programsBelow(pid: number): RunningProgram[] {
-  const children = read(pid, `task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
-  return children.flatMap((child) => [...programOf(child), ...programsBelow(child)]);
+  return childrenOf(pid).flatMap((child) => [...programOf(child), ...programsBelow(child)]);
 }
+
+/** Empty if the process has ended, or on other systems than Linux. */
+export const childrenOf = (pid: number): number[] =>
+  read(pid, `task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
 
 function programOf(pid: number): RunningProgram[] {
   // Read the flag before the environment: a process that has loaded its program by now shows its own environment.
-  const stat = read(pid, 'stat')
-    .replace(/^.*\)\s/s, '')
-    .split(' ');
+  const stat = statFields(pid);
   const [flags, startTicks] = [Number(stat[6]), stat[19]];
   if (startTicks === undefined || (flags & forkedOnly) !== 0) return [];
   const environment = read(pid, 'environ');
@@ -36,10 +39,4 @@ function programOf(pid: number): RunningProgram[] {
 }
 
 /** Empty if the process has ended. */
-function read(pid: number, what: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${what}`, 'utf8');
-  } catch {
-    return '';
-  }
-}
+const read = (pid: number, what: string): string => orNull(() => readFileSync(`/proc/${pid}/${what}`, 'utf8')) ?? '';

@@ -1,5 +1,6 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { createHash, createPublicKey } from 'node:crypto';
 import { messageOf, UsageError } from '../../../runtime/errors.ts';
+import { orNull } from '../../../runtime/or-null.ts';
 import { readSmallFile } from '../../../runtime/path-settings.ts';
 
 /** The public half of a service's key pair, which may be shown. */
@@ -36,7 +37,7 @@ export function parsePublicKey(pem: string, setting: string): PublicKey {
         'To get its public key: openssl rsa -in PRIVATE.p8 -pubout -out PUBLIC.pub',
     );
   }
-  const key = /BEGIN (RSA )?PUBLIC KEY/.test(pem) ? decode(pem) : null;
+  const key = /BEGIN (RSA )?PUBLIC KEY/.test(pem) ? orNull(() => createPublicKey(pem)) : null;
   const bits = key?.asymmetricKeyDetails?.modulusLength ?? 0;
   if (key?.asymmetricKeyType !== 'rsa') {
     throw new UsageError(`${setting}: this is not an RSA public key in PEM format ("-----BEGIN PUBLIC KEY-----")`);
@@ -46,12 +47,4 @@ export function parsePublicKey(pem: string, setting: string): PublicKey {
   const der = key.export({ type: 'spki', format: 'der' });
   const fingerprint = `SHA256:${createHash('sha256').update(der).digest('base64')}`;
   return { text: der.toString('base64'), fingerprint };
-}
-
-function decode(pem: string): KeyObject | null {
-  try {
-    return createPublicKey(pem);
-  } catch {
-    return null;
-  }
 }
