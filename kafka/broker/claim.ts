@@ -1,9 +1,10 @@
-import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
+import { keepTouching, lapsesInMs } from '../../runtime/file-lease.ts';
 import { canLookAt, describeHolder, Holder, holderOf, isGone, ownHolder } from '../../runtime/holder.ts';
-import { leases, timeLeft, waitFor } from '../../runtime/leases.ts';
+import { timeLeft, waitFor } from '../../runtime/leases.ts';
 import { orNull } from '../../runtime/or-null.ts';
 import type { KafkaAccess } from '../access.ts';
 import { BrokerError } from '../errors.ts';
@@ -25,7 +26,6 @@ export interface Claim {
 }
 
 const pollMs = 50;
-const beatMs = 500;
 
 /**
  * Ensures that only one broker at a time uses `dataDir`. Waits for a broker whose owner was killed. Also waits for an owner
@@ -57,8 +57,8 @@ export async function claimDataDir(
     }
     await clock.sleep(pollMs, signal);
   }
-  const beat = setInterval(() => touch(file), beatMs);
-  beat.unref();
+  // If another process removes the claim nevertheless, Kafka's own lock still protects the folder.
+  const endTouching = keepTouching(file);
   return {
     setBroker: (pid, address) => {
       const broker = { ...holderOf(pid), address };
@@ -66,7 +66,7 @@ export async function claimDataDir(
       if (broker.identity !== '') replace(file, { ...claimed, broker });
     },
     release: () => {
-      clearInterval(beat);
+      endTouching();
       rmSync(file, { force: true });
     },
   };
@@ -85,7 +85,7 @@ type State =
 function stateOf(file: string): State {
   const claimed = readClaim(file);
   if (claimed === null) return { kind: 'free' };
-  const leftMs = lapsesInMs(file);
+  const leftMs = lapsesInMs(file, 'brokerClaim');
   if (!canLookAt(claimed.owner)) {
     return leftMs <= 0
       ? { kind: 'free' }
@@ -137,21 +137,6 @@ function inUse(dataDir: string, { kind, claimed, leftMs }: Exclude<State, { kind
     `${dataDir} is in use by the broker of ${describeHolder(claimed.owner)}: let that run end. To run several commands at once, ` +
       `start the broker with "tmdb-stream up", or name yours in KAFKA_BROKERS${lapse}`,
   );
-}
-
-/** How long (ms) the claim remains valid if its owner was killed. */
-function lapsesInMs(file: string): number {
-  const touchedAt = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
-  return touchedAt === undefined ? 0 : leases.brokerClaim - (Date.now() - touchedAt);
-}
-
-function touch(file: string): void {
-  try {
-    const now = new Date();
-    utimesSync(file, now, now);
-  } catch {
-    // Another process removed the claim, because this one was suspended for seconds and looked dead. Kafka's own lock still protects the folder.
-  }
 }
 
 /** Replaces the whole file at once, so that no process reads a part of it. */

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../../runtime/clock.ts';
 import { escapeControls } from '../../runtime/escape-controls.ts';
+import { keepTouching, lapsesInMs } from '../../runtime/file-lease.ts';
 import { canLookAt, describeHolder, type Holder, isGone, ownHolder, parseHolder } from '../../runtime/holder.ts';
-import { leases, timeLeft, waitFor } from '../../runtime/leases.ts';
+import { timeLeft, waitFor } from '../../runtime/leases.ts';
 import { makeFolder } from '../../runtime/make-folder.ts';
 import { orNull } from '../../runtime/or-null.ts';
 import type { OnFileWait, WriteLock } from '../system.ts';
@@ -30,7 +31,6 @@ export interface FileLockOptions {
 const Obstacle = z.object({ waitsFor: z.string() });
 
 const pollMs = 20;
-const beatMs = 500;
 
 /** Locks that this process has requested so far. */
 let taken = 0;
@@ -55,10 +55,10 @@ export async function takeFileLock({
   const name = `${place}-${process.pid}-${randomBytes(4).toString('hex')}`;
   const entry = join(folder, name);
   if (!tryToEnter(folder, entry)) return { isWanted: () => false, [Symbol.asyncDispose]: async () => {} };
-  const beat = setInterval(() => touch(entry), beatMs);
-  beat.unref();
+  // If another process removes the entry nevertheless, DuckDB's lock still protects the file, and our lock ends soon.
+  const endTouching = keepTouching(entry);
   const leave = () => {
-    clearInterval(beat);
+    endTouching();
     remove(entry);
   };
   try {
@@ -147,18 +147,12 @@ function firstOf(folder: string, ours: string): string {
 }
 
 function isAlive(entry: string): boolean {
-  if (lapsesInMs(entry) <= 0) return false;
+  if (lapsesInMs(entry, 'fileLock') <= 0) return false;
   // On other systems, a check starts a process: there, the entry of a killed owner has to expire.
   if (process.platform !== 'linux') return true;
   const owner = ownerOf(entry);
   // An entry is empty for a moment before its owner writes into it.
   return owner === null || !isGone(owner);
-}
-
-/** How long (ms) the entry remains valid if its owner was killed. */
-function lapsesInMs(entry: string): number {
-  const touchedAt = statSync(entry, { throwIfNoEntry: false })?.mtimeMs;
-  return touchedAt === undefined ? 0 : leases.fileLock - (Date.now() - touchedAt);
 }
 
 /** null if the entry has disappeared, or is not written yet. */
@@ -171,15 +165,8 @@ function inUse(path: string, entry: string, owner: Holder | null): WarehouseUnav
   const seen = owner && canLookAt(owner) ? `, ${describeOwner(owner)}${obstacleOf(entry)}` : '';
   const who = owner ? `${describeHolder(owner)}${seen}` : 'another process';
   const lapse =
-    owner && canLookAt(owner) ? '' : ` (if it was killed, its place is free in ${timeLeft(lapsesInMs(entry))})`;
+    owner && canLookAt(owner)
+      ? ''
+      : ` (if it was killed, its place is free in ${timeLeft(lapsesInMs(entry, 'fileLock'))})`;
   return new WarehouseUnavailableError(`${path} is in use by ${who}: wait for it, or end it${lapse}`);
-}
-
-function touch(entry: string): void {
-  try {
-    const now = new Date();
-    utimesSync(entry, now, now);
-  } catch {
-    // The entry was removed because this process seemed dead: DuckDB's lock still protects the file, and our lock ends soon.
-  }
 }
