@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { keptBytes } from '../kafka/batches/limits.ts';
 import { RecordTooLargeError } from '../kafka/errors.ts';
-import { type ConsumerRecord, type ProducerRecord, recordKey, type Sink } from '../kafka/topic.ts';
+import { type ConsumerRecord, type Headers, type ProducerRecord, recordKey, type Sink } from '../kafka/topic.ts';
 import type { DeadLetterReason } from '../schemas/dead-letter-reasons.ts';
 import { headersOf, type MovieRequest, requestIn } from '../schemas/movie-request.ts';
 import type { Problem } from '../schemas/record-rules.ts';
@@ -108,27 +108,32 @@ export const closingOf = (letter: Origin): ProducerRecord<null> => ({
 export const closedReplays = ({ headers }: ConsumerRecord): number =>
   numberOf(headers?.[header.replays]) ?? Number.POSITIVE_INFINITY;
 
+/** Whether these are headers of a record that was parked and sent back. */
+export const isSentBack = (headers: Headers | undefined): boolean => firstOrigin(headers) !== null;
+
 /** Where a record comes from: its first origin if it was sent back. Headers that we did not write are ignored. */
-export function originOf({ topic, partition, offset, timestamp, headers = {} }: ConsumerRecord): Origin {
+export const originOf = ({ topic, partition, offset, timestamp, headers }: ConsumerRecord): Origin =>
+  firstOrigin(headers) ?? {
+    originTopic: topic,
+    originPartition: partition,
+    originOffset: offset,
+    originTimestamp: dateOf(timestamp),
+    replays: 0,
+  };
+
+/** The first origin of a record that was sent back; null for any other record. */
+function firstOrigin(headers: Headers = {}): Origin | null {
   const [, originTopic, originPartition, originOffset] =
     /^([\w.-]+)\/(\d{1,9})\/(\d{1,18})$/.exec(headers[header.origin] ?? '') ?? [];
   const [at, replays] = [numberOf(headers[header.timestamp], 13), numberOf(headers[header.replays])];
-  const isSentBack = originTopic !== undefined && originOffset !== undefined && at !== null && replays !== null;
-  return isSentBack
-    ? {
-        originTopic,
-        originPartition: Number(originPartition),
-        originOffset: BigInt(originOffset),
-        originTimestamp: new Date(at),
-        replays,
-      }
-    : {
-        originTopic: topic,
-        originPartition: partition,
-        originOffset: offset,
-        originTimestamp: dateOf(timestamp),
-        replays: 0,
-      };
+  if (originTopic === undefined || originOffset === undefined || at === null || replays === null) return null;
+  return {
+    originTopic,
+    originPartition: Number(originPartition),
+    originOffset: BigInt(originOffset),
+    originTimestamp: new Date(at),
+    replays,
+  };
 }
 
 /** The end of the year 9999: the schema's dates end there, but a record's time can be any 64-bit number. */

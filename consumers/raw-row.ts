@@ -4,7 +4,7 @@ import { requestIn } from '../schemas/movie-request.ts';
 import { type Problem, problemOfGenres, problemOfMovie } from '../schemas/record-rules.ts';
 import type { RawTopics } from '../schemas/topics.ts';
 import type { Batch, RawGenresRow, RawMovieRow } from '../warehouse/warehouse.ts';
-import { type Failure, failureOf } from './dead-letter.ts';
+import { type Failure, failureOf, isSentBack } from './dead-letter.ts';
 
 /** The table of BRONZE that holds the records of a raw topic. */
 export const tableOf = ({ rawGenres }: RawTopics, topic: string): Batch['table'] =>
@@ -29,14 +29,17 @@ export function toRawRow(
   now: number,
 ): RawRow | Problem {
   if (value === null) return undecodable('the record has no value');
+  const sentBack = isSentBack(headers) && ({ isSentBack: true } as const);
   try {
     if (topic === rawGenres.name) {
       const genres = rawGenres.codec.decode(value);
-      return problemOfDocument(genres.body) ?? problemOfGenres(key, genres, now) ?? { kafkaOffset, ...genres };
+      return (
+        problemOfDocument(genres.body) ?? problemOfGenres(key, genres, now) ?? { kafkaOffset, ...genres, ...sentBack }
+      );
     }
     const movie = rawMovies.codec.decode(value);
     const request = requestIn(headers);
-    const row = { kafkaOffset, ...movie, ...(request && { request }) };
+    const row = { kafkaOffset, ...movie, ...sentBack, ...(request && { request }) };
     return problemOfDocument(movie.body) ?? problemOfMovie(key, movie, now) ?? row; // mutant: loader.refused-movie
   } catch (error) {
     if (error instanceof DecodeError) return undecodable(error.message);

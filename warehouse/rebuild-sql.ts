@@ -1,3 +1,4 @@
+import { answerColumns } from './sent-back.ts';
 import { type RawTable, RebuildError, type RecordAddress, rawTables, type SwapReport } from './warehouse.ts';
 
 /** The prefix of the tables that are filled beside BRONZE. */
@@ -38,11 +39,37 @@ export const uncoveredSql = (lastSeq: bigint): string => `
      where keep_from < keep_to
   )
   select load_seq, batch_id, cluster_id, topic, topic_id, kafka_partition, row_count, payload_bytes, loaded_at, keep_from, keep_to,
+         case when low is null then 0 else 1 end as is_of_read_partition,
          batch_id || case when keep_from = first_offset and keep_to = next_offset then ''
                           else '[' || keep_from || '-' || (keep_to - 1) || ']' end as new_id,
          case when is_renumbered then ${lastSeq} + row_number() over (partition by is_renumbered order by load_seq, keep_from)
               else load_seq end as new_seq
     from kept`;
+
+/**
+ * SQL that joins each answer of the rebuild, as `same`, to the rows of the same answer. @param row the rows' name.
+ * @param which condition for answers: fewer take less time.
+ */
+const sameAnswerJoin = (table: RawTable, row: string, which = '1 = 1'): string => {
+  const columns = answerColumns[table];
+  return `left join (select distinct ${columns.join(', ')} from bronze.${rebuildPrefix}${table} where ${which}) as same
+    on ${columns.map((column) => `${row}.${column} = same.${column}`).join(' and ')}`;
+};
+
+/**
+ * SQL for the rows of the uncovered ranges: from `live` and `uncovered`. Without rows of a partition that the rebuild has read whose answer it
+ * has at another offset: one of both records was sent back.
+ */
+export const uncoveredRows = (table: RawTable, uncovered: string): string => {
+  const [key] = answerColumns[table];
+  const ofThese = `${key} in (select ${key} from bronze.${table} where load_seq in (select load_seq from ${uncovered}))`;
+  return `
+      from bronze.${table} as live
+      join ${uncovered} as uncovered on live.batch_id = uncovered.batch_id and live.load_seq = uncovered.load_seq
+      ${sameAnswerJoin(table, 'live', ofThese)}
+     where live.kafka_offset >= uncovered.keep_from and live.kafka_offset < uncovered.keep_to
+       and (same.fetched_at is null or uncovered.is_of_read_partition = 0)`; // mutant: rebuild.sent-back-meanwhile
+};
 
 /** The address of a row's record, and its contents as one value. */
 const contentsSql = (table: string, ledger: string, contents: string) => `
@@ -88,12 +115,16 @@ export function comparisonSql(contents: Readonly<Record<RawTable, string>>, unco
     select totals.*, copied.retained from totals cross join copied`;
 }
 
-/** Records that have a row in the live BRONZE but none in the rebuild, in the offsets that the rebuild has read. */
+/**
+ * Records that have a row in the live BRONZE but none in the rebuild, in the offsets that the rebuild has read. `is_repeated` is 1 if the
+ * rebuild has the same answer at another offset.
+ */
 export const missingSql = (): string =>
   rawTables
     .map(
       (table) => `
-        select batches.topic, raw.kafka_partition, raw.kafka_offset
+        select batches.topic, raw.kafka_partition, raw.kafka_offset,
+               case when same.fetched_at is null then 0 else 1 end as is_repeated
           from bronze.${table} as raw
           join bronze.load_batches as batches on raw.batch_id = batches.batch_id and raw.load_seq = batches.load_seq
           join (
@@ -112,27 +143,40 @@ export const missingSql = (): string =>
           ) as there
             on covered.cluster_id = there.cluster_id and covered.topic = there.topic and covered.topic_id = there.topic_id
                and raw.kafka_partition = there.kafka_partition and raw.kafka_offset = there.kafka_offset
+          ${sameAnswerJoin(table, 'raw')}
          where there.kafka_offset is null`,
     )
     .join(' union all ');
 
-/** A row of `missingSql`. */
-export const addressIn = (row: Readonly<Record<string, unknown>>): RecordAddress =>
+/** The rows of `missingSql`. */
+export class MissingRows {
+  /** Records that the rebuild should have. */
+  readonly lost: readonly RecordAddress[];
+  /** The number of rows whose answer the rebuild has at another offset. */
+  readonly repeated: number;
+
+  constructor(rows: readonly Readonly<Record<string, unknown>>[]) {
+    this.lost = rows.filter((row) => Number(row['is_repeated']) === 0).map(addressIn); // mutant: rebuild.sent-back
+    this.repeated = rows.length - this.lost.length;
+  }
+}
+
+const addressIn = (row: Readonly<Record<string, unknown>>): RecordAddress =>
   `${String(row['topic'])}/${Number(row['kafka_partition'])}/${BigInt(String(row['kafka_offset']))}`;
 
 /**
  * The result of a rebuild. @param row of `comparisonSql`. @param missing the rows that the live BRONZE has and the rebuilt one
- * lacks. Unless they are `refused`, their records should be in the topics.
- * @throws RebuildError if there are missing rows that are not refused, or if the rebuilt BRONZE has duplicate rows.
+ * lacks. Unless they are repeated or `refused`, their records should be in the topics.
+ * @throws RebuildError if there are missing rows that are neither, or if the rebuilt BRONZE has duplicate rows.
  */
 export function swapReport(
   row: Readonly<Record<string, unknown>>,
-  missing: readonly RecordAddress[],
+  { lost, repeated }: MissingRows,
   refused: ReadonlySet<RecordAddress>,
 ): SwapReport {
   const count = (name: string) => Number(row[name] ?? 0);
-  const unexplained = missing.filter((address) => !refused.has(address)); // mutant: rebuild.missing-rows
-  if (unexplained.length > 0 || count('missing') > missing.length) {
+  const unexplained = lost.filter((address) => !refused.has(address)); // mutant: rebuild.missing-rows
+  if (unexplained.length > 0 || count('missing') > lost.length + repeated) {
     throw new RebuildError(
       `BRONZE has ${unexplained.length || count('missing')} rows whose records should be in the topics but are not, such as ` +
         `${unexplained[0] ?? 'some of another topic'}. BRONZE is unchanged. ` +
@@ -149,7 +193,8 @@ export function swapReport(
     same: count('same'),
     corrected: count('corrected'),
     recovered: count('recovered'),
-    refused: missing.length,
+    refused: lost.length,
+    repeated,
     retained: count('retained'),
   };
 }

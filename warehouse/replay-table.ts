@@ -1,4 +1,5 @@
 import type { NumberedBatch } from './numbered-batch.ts';
+import { type Query, withoutRepeated } from './sent-back.ts';
 import { type Batch, batchId, type PartitionRange } from './warehouse.ts';
 
 /**
@@ -24,17 +25,19 @@ export const rangeOf = (row: Readonly<Record<string, unknown>>): PartitionRange 
 
 /**
  * The batches with their missing rows, if there are any. @param lastSeq the highest number so far.
- * @param missing the same batch with the rows that BRONZE lacks.
+ * @param missing the same batch with the rows that BRONZE lacks. @param query in the transaction of the rows: a missing row is left out if
+ * BRONZE has its answer at another offset, to which a redrive has sent it.
  */
 export async function numberMissing(
   batches: readonly Batch[],
   { lastSeq, ingestedAt }: { readonly lastSeq: bigint; readonly ingestedAt: Date },
-  missing: (batch: Batch) => Promise<Batch>,
+  { missing, query }: { readonly missing: (batch: Batch) => Promise<Batch>; readonly query: Query },
 ): Promise<NumberedBatch[]> {
   const numbered: NumberedBatch[] = [];
   for (const whole of batches) {
-    const batch = await missing(whole);
-    if (batch.rows.length === 0) continue;
+    const all = { isCandidate: () => true, topic: whole.partition }; // mutant: replay.redriven-before
+    const [batch] = await withoutRepeated([await missing(whole)], query, all);
+    if (!batch || batch.rows.length === 0) continue;
     const loadSeq = lastSeq + BigInt(numbered.length + 1);
     // Not the plain name: a batch of the same offsets may have been loaded before, and dbt may have read it.
     numbered.push({ batch, id: `${batchId(batch)}/replay-${loadSeq}`, loadSeq, ingestedAt });

@@ -12,6 +12,8 @@ export interface RawMovieRow {
   readonly sourceUrl: string;
   readonly httpStatus: number;
   readonly fetchedAt: Date;
+  /** The record was parked and sent back. Another row may have the same answer: then this row is left out. */
+  readonly isSentBack?: true;
   /** Absent if the record has no headers of a request, as those of older versions. */
   readonly request?: MovieRequest;
 }
@@ -23,6 +25,8 @@ export interface RawGenresRow {
   readonly body: Buffer;
   readonly sourceUrl: string;
   readonly fetchedAt: Date;
+  /** As for movies. */
+  readonly isSentBack?: true;
 }
 
 /** Identifies a topic permanently: a topic that is created again, or whose cluster is, has new positions under the same name. */
@@ -56,7 +60,7 @@ export const batchId = ({ partition, firstOffset, nextOffset }: Batch): string =
 
 /**
  * The store of BRONZE. Append-only; a partition's position moves only in the transaction of its rows, so every offset of a
- * raw topic is in BRONZE exactly once.
+ * raw topic is in BRONZE exactly once; a record that was sent back may be there at another offset.
  */
 export interface Warehouse extends AsyncDisposable {
   /** Creates what is missing; may be called again. */
@@ -69,6 +73,7 @@ export interface Warehouse extends AsyncDisposable {
   /**
    * Appends rows and their positions in one transaction: all of `batches` or nothing. The stored position of
    * each partition is compared with `firstOffset` and set to `nextOffset` (a partition never loaded accepts any).
+   * Leaves out rows that were sent back if another row has the same answer.
    * @throws FencedError if a stored position differs: another loader loaded these rows, or these are not the next ones.
    * @throws InvalidRowsError if a body is not UTF-8 JSON, or is nested thousands of levels deep: BRONZE never
    * contains a document that a query cannot read.
@@ -81,11 +86,11 @@ export interface Warehouse extends AsyncDisposable {
  * rows stay, and the next run resumes. It must not be filled beyond the live positions.
  */
 export interface Rebuild extends Warehouse {
-  /** Records that have a row in the live BRONZE but none in the rebuild, among those that the rebuild has read. */
+  /** Records that have a row in the live BRONZE but none in the rebuild, among those that the rebuild has read; not those whose answer is in the rebuild at another offset. */
   missing(): Promise<readonly RecordAddress[]>;
   /**
    * Copies from the live BRONZE the rows that the topics no longer have and those that were loaded meanwhile, compares both, and replaces
-   * the live one: all of it or nothing. The live positions stay unchanged.
+   * the live one: all of it or nothing. Of rows with the same answer, it keeps the one that the rebuild has. The live positions stay unchanged.
    * @param refused records that are no longer accepted and are parked: their rows are dropped.
    * @throws RebuildError if the live BRONZE has other rows whose records should be in the topics but are not. Nothing is changed then.
    */
@@ -106,6 +111,9 @@ export const swapReportShape = z.object({
   refused: count.describe(
     'rows of the live BRONZE that the rebuilt one lacks, because the current rules refuse their records',
   ),
+  repeated: count.describe(
+    'rows of the live BRONZE that the rebuilt one lacks, because it has the same answer at another offset: their records were parked and sent back',
+  ),
   retained: count.describe(
     "rows copied from the live BRONZE: beyond the topics' retention, of other topics, or loaded meanwhile",
   ),
@@ -121,7 +129,8 @@ export interface PartitionRange {
 
 /**
  * A replay into the live BRONZE: adds the missing rows, and none twice. It has its own positions, which survive
- * a kill. The live positions do not move, and nothing at or beyond them is added, because the loader adds that.
+ * a kill. The live positions do not move, and nothing at or beyond them is added, because the loader adds that. A row whose
+ * answer BRONZE has at another offset is not missing.
  */
 export interface Backfill extends Warehouse {
   /** Rows that this replay has added so far. */

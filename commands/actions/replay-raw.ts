@@ -38,7 +38,10 @@ function textOf({ records, seconds, added, unreadable, swap }: RawReplayed): str
   const outcome = swap
     ? `rebuilt BRONZE: ${swap.rows} rows, of them ${swap.same} unchanged, ${swap.corrected} corrected, ${swap.recovered} recovered, ` +
       `${swap.retained} kept` +
-      (swap.refused > 0 ? `; ${swap.refused} went to dead letters, because the current rules refuse their records` : '')
+      (swap.refused > 0
+        ? `; ${swap.refused} went to dead letters, because the current rules refuse their records`
+        : '') +
+      (swap.repeated > 0 ? `; ${swap.repeated} were there twice, because their records had been sent back` : '')
     : `added ${added} missing rows to BRONZE`;
   const rest = unreadable > 0 ? `\n${unreadable} records are in dead letters` : '';
   return `${rate}\n${outcome}${rest}\nThe next dbt run processes the changes; "transform --full-refresh" builds everything from scratch.`;

@@ -35,7 +35,16 @@ it('[P25] the audit allows a row without a document if its answer or its load is
     );
     const raw = stored.map(({ o, contents }): RawEntry => {
       const address = `${topic}/0/${o}`;
-      return { topic, partition: 0, offset: o as bigint, address, hash: '', contents: String(contents), answer: null };
+      return {
+        topic,
+        partition: 0,
+        offset: o as bigint,
+        address,
+        hash: '',
+        contents: String(contents),
+        isSentBack: false,
+        answer: null,
+      };
     });
     const findings = async () => {
       const found = new Findings();

@@ -107,7 +107,7 @@ describe('replay raw', () => {
     const { records, swap } = await json(rebuild);
     expect({ records, swap }).toEqual({
       records: 0,
-      swap: { rows: movies + 1, same: movies + 1, corrected: 0, recovered: 0, refused: 0, retained: 0 },
+      swap: { rows: movies + 1, same: movies + 1, corrected: 0, recovered: 0, refused: 0, repeated: 0, retained: 0 },
     });
     expect(await contents()).toEqual(before);
     expect(sandbox.stats().requests).toBe(asked);

@@ -34,7 +34,7 @@ describe('replay raw into Snowflake', () => {
     expect(await json(['replay', 'raw', '--all', '--rebuild'])).toMatchObject({
       records: 101,
       apiCalls: 0,
-      swap: { rows: 101, same: 101, corrected: 0, recovered: 0, refused: 0, retained: 0 },
+      swap: { rows: 101, same: 101, corrected: 0, recovered: 0, refused: 0, repeated: 0, retained: 0 },
     });
     expect(await contents()).toEqual(rows);
     await workspace.auditBronze();

@@ -78,6 +78,7 @@ describe('a cluster that mirrors the one from which BRONZE was loaded', () => {
     expect(JSON.parse(rebuilt.stdout).swap).toMatchObject({
       rows: movies.length + 1,
       same: movies.length + 1,
+      repeated: 0,
       retained: 0,
     });
     expect((await adopt()).stderr).toContain('there is nothing to adopt');

@@ -174,6 +174,36 @@ describe('redrive', () => {
     ]);
   });
 
+  it('[R187] leaves one row of a record that a replay makes a row of too, before or after it is sent back', async () => {
+    const breaking = (broken: number) => ({
+      ...rawMovieCodec,
+      decode: (bytes: Buffer) => brokenFor(broken, rawMovieCodec.decode(bytes)),
+    });
+    const rebuild = async () => {
+      const { code, stdout, stderr } = await stage.run(['replay', 'raw', '--all', '--rebuild', '--json']);
+      expect(code, stderr).toBe(0);
+      return JSON.parse(stdout).swap;
+    };
+    await write(topics.rawMovies.name, '7', rawMovie(7));
+    await loadWith(breaking(7));
+    expect(await rebuild()).toMatchObject({ rows: 1, recovered: 1 });
+    await redriveAll();
+    await load();
+    expect(await bronze()).toEqual([{ movie_id: 7, title: 'Fargo' }]);
+
+    await write(topics.rawMovies.name, '8', rawMovie(8));
+    await loadWith(breaking(8));
+    await redriveAll();
+    await load();
+    const all = await stage.run(['replay', 'raw', '--all', '--json']);
+    expect(JSON.parse(all.stdout)).toMatchObject({ added: 0 });
+    expect(await rebuild()).toMatchObject({ rows: 2, same: 1, recovered: 1, repeated: 1 });
+    expect(await bronze()).toEqual([
+      { movie_id: 7, title: 'Fargo' },
+      { movie_id: 8, title: 'Fargo' },
+    ]);
+  });
+
   it('[P10] keeps the origin of a record that fails repeatedly, counts its redrives, and refuses it at the limit; others continue', {
     tags: ['full'],
   }, async () => {

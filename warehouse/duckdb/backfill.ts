@@ -7,7 +7,7 @@ import type { Backfill, Batch, PartitionRange, TopicId } from '../warehouse.ts';
 import type { DuckDbFileOptions } from './file.ts';
 import { isOfTopic, keyOf, LoadLedger, lastLoadSeq, movePosition, recordBatch, storedPositions } from './ledger.ts';
 import { openSharedFile, type SharedFile } from './shared-file.ts';
-import { DuckDbWarehouse } from './warehouse.ts';
+import { DuckDbWarehouse, queryOf } from './warehouse.ts';
 
 /**
  * @param name of the replay, in letters, digits and underscores: the same name resumes the same replay.
@@ -88,7 +88,14 @@ class ReplayLedger implements Ledger<DuckDBConnection> {
   async advance(connection: DuckDBConnection, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
     for (const batch of batches) await movePosition(connection, this.#table, { batch, ingestedAt });
     const lastSeq = await lastLoadSeq(connection, this.prefix);
-    const taken = await numberMissing(batches, { lastSeq, ingestedAt }, (batch) => missingRows(connection, batch));
+    const taken = await numberMissing(
+      batches,
+      { lastSeq, ingestedAt },
+      {
+        missing: (batch) => missingRows(connection, batch),
+        query: queryOf(connection),
+      },
+    );
     for (const numbered of taken) await recordBatch(connection, this.prefix, numbered);
     this.lastTaken = rowsIn(taken);
     return taken;

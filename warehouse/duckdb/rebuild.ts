@@ -1,11 +1,12 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Clock } from '../../runtime/clock.ts';
 import {
-  addressIn,
   comparisonSql,
+  MissingRows,
   missingSql,
   rebuildPrefix as prefix,
   swapReport,
+  uncoveredRows,
   uncoveredSql,
 } from '../rebuild-sql.ts';
 import { bronzeTables, type Rebuild, type RecordAddress, rawTables, type SwapReport } from '../warehouse.ts';
@@ -13,7 +14,7 @@ import type { DuckDbFileOptions } from './file.ts';
 import { LoadLedger, lastLoadSeq } from './ledger.ts';
 import { reopenCutoff } from './purged-before.ts';
 import { openSharedFile, type SharedFile } from './shared-file.ts';
-import { bronzeSql, DuckDbWarehouse } from './warehouse.ts';
+import { bronzeSql, DuckDbWarehouse, queryOf } from './warehouse.ts';
 
 /** @throws the errors of `openDuckDbFile`, as do all its calls. */
 export async function openDuckDbRebuild(options: DuckDbFileOptions): Promise<Rebuild> {
@@ -31,8 +32,8 @@ class DuckDbRebuild extends DuckDbWarehouse implements Rebuild {
     await this.file.use(async (connection) => void (await connection.run(beside)));
   }
 
-  missing(): Promise<readonly RecordAddress[]> {
-    return this.file.use(missingRows);
+  async missing(): Promise<readonly RecordAddress[]> {
+    return (await this.file.use(missingRows)).lost;
   }
 
   promote(refused: ReadonlySet<RecordAddress> = new Set()): Promise<SwapReport> {
@@ -75,9 +76,7 @@ async function copyUncovered(connection: DuckDBConnection): Promise<void> {
     await connection.run(`
       insert into bronze.${prefix}${table}
       select live.* replace (uncovered.new_id as batch_id, uncovered.new_seq as load_seq)
-        from bronze.${table} as live
-        join uncovered on live.batch_id = uncovered.batch_id and live.load_seq = uncovered.load_seq
-       where live.kafka_offset >= uncovered.keep_from and live.kafka_offset < uncovered.keep_to
+      ${uncoveredRows(table, 'uncovered')}
        order by uncovered.new_seq, live.kafka_offset`);
   }
   const counted = rawTables
@@ -104,9 +103,9 @@ const contents = 'hash(*columns(raw.* exclude (ingested_at, batch_id, load_seq, 
 async function compare(connection: DuckDBConnection, refused: ReadonlySet<RecordAddress>): Promise<SwapReport> {
   const sql = comparisonSql({ raw_movies: contents, raw_genres: contents }, 'uncovered');
   const [row = {}] = (await connection.runAndReadAll(sql)).getRowObjectsJS();
-  return swapReport(row, Number(row['missing']) > 0 ? await missingRows(connection) : [], refused);
+  return swapReport(row, Number(row['missing']) > 0 ? await missingRows(connection) : new MissingRows([]), refused);
 }
 
-async function missingRows(connection: DuckDBConnection): Promise<RecordAddress[]> {
-  return (await connection.runAndReadAll(missingSql())).getRowObjectsJS().map(addressIn);
+async function missingRows(connection: DuckDBConnection): Promise<MissingRows> {
+  return new MissingRows(await queryOf(connection)(missingSql()));
 }

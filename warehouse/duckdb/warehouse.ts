@@ -9,6 +9,7 @@ import { withoutExpired } from '../expiry.ts';
 import type { Ledger } from '../ledger.ts';
 import type { NumberedBatch } from '../numbered-batch.ts';
 import { type RowAddress, refuseRows, rowsWhere } from '../row-address.ts';
+import { withoutRepeated } from '../sent-back.ts';
 import type { Batch, PartitionId, TopicId, Warehouse } from '../warehouse.ts';
 import { appendRows } from './append-rows.ts';
 import type { DuckDbFileOptions } from './file.ts';
@@ -58,7 +59,8 @@ export class DuckDbWarehouse implements Warehouse {
     await this.file.transaction(async (connection) => {
       // crash point: loader.begun
       const { prefix } = this.#ledger;
-      const numbered = await this.#ledger.advance(connection, batches, new Date(now));
+      const wanted = await withoutRepeated(batches, queryOf(connection), { prefix });
+      const numbered = await this.#ledger.advance(connection, wanted, new Date(now));
       // crash point: loader.position-moved
       await appendRows(connection, numbered, prefix); // mutant: warehouse.rows
       // These documents were never stored, so nothing is left to remove.
@@ -73,6 +75,10 @@ export class DuckDbWarehouse implements Warehouse {
     return this.file[Symbol.asyncDispose]();
   }
 }
+
+/** Queries of a connection, within its transaction. */
+export const queryOf = (connection: DuckDBConnection) => async (sql: string) =>
+  (await connection.runAndReadAll(sql)).getRowObjectsJS();
 
 const remedy = 'Rename it back, restore the file, or load into a new one (DUCKDB_PATH), which is filled from Kafka';
 

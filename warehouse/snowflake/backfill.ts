@@ -5,7 +5,7 @@ import type { Backfill, Batch, PartitionRange, TopicId } from '../warehouse.ts';
 import { LoadLedger, lastLoadSeq, movePositions, partitionKey, recordBatches, storedPositions } from './ledger.ts';
 import { type LoadLock, takeLoadLock, untilUnlocked } from './load-lock.ts';
 import type { SnowflakeSession } from './session.ts';
-import { SnowflakeWarehouse, type SnowflakeWarehouseOptions } from './warehouse.ts';
+import { queryOf, SnowflakeWarehouse, type SnowflakeWarehouseOptions } from './warehouse.ts';
 
 /**
  * @param name of the replay, in letters, digits and underscores: the same name resumes the same replay.
@@ -103,7 +103,14 @@ class ReplayLedger implements Ledger<SnowflakeSession, LoadLock> {
     const { session } = lock;
     await movePositions(lock, this.#table, batches, ingestedAt);
     const lastSeq = await lastLoadSeq(session, this.prefix);
-    const taken = await numberMissing(batches, { lastSeq, ingestedAt }, (batch) => missingRows(session, batch));
+    const taken = await numberMissing(
+      batches,
+      { lastSeq, ingestedAt },
+      {
+        missing: (batch) => missingRows(session, batch),
+        query: queryOf(session),
+      },
+    );
     await recordBatches(lock, this.prefix, taken);
     this.lastTaken = rowsIn(taken);
     return taken;

@@ -1,9 +1,10 @@
 import {
-  addressIn,
   comparisonSql,
+  MissingRows,
   missingSql,
   rebuildPrefix as prefix,
   swapReport,
+  uncoveredRows,
   uncoveredSql,
 } from '../rebuild-sql.ts';
 import {
@@ -21,7 +22,7 @@ import { parseIdentifier, quoted } from './provision/identifiers.ts';
 import { reopenCutoff } from './purged-before.ts';
 import { columnsOf } from './raw-tables.ts';
 import type { SnowflakeSession } from './session.ts';
-import { migrateBronze, SnowflakeWarehouse, type SnowflakeWarehouseOptions } from './warehouse.ts';
+import { migrateBronze, queryOf, SnowflakeWarehouse, type SnowflakeWarehouseOptions } from './warehouse.ts';
 
 const uncovered = `bronze.${prefix}uncovered`;
 
@@ -41,8 +42,8 @@ class SnowflakeRebuild extends SnowflakeWarehouse implements Rebuild {
     });
   }
 
-  missing(): Promise<readonly RecordAddress[]> {
-    return this.client.use(missingRows);
+  async missing(): Promise<readonly RecordAddress[]> {
+    return (await this.client.use(missingRows)).lost;
   }
 
   async promote(refused: ReadonlySet<RecordAddress> = new Set()): Promise<SwapReport> {
@@ -146,9 +147,7 @@ async function copyUncovered({ session, transactionGuard }: LoadLock): Promise<v
       sql: `
         insert into bronze.${prefix}${table} (${columns.join(', ')})
         select ${columns.map((column) => renamed[column] ?? `live.${column}`).join(', ')}
-          from bronze.${table} as live
-          join ${uncovered} as uncovered on live.batch_id = uncovered.batch_id and live.load_seq = uncovered.load_seq
-         where live.kafka_offset >= uncovered.keep_from and live.kafka_offset < uncovered.keep_to and ${transactionGuard}`,
+        ${uncoveredRows(table, uncovered)} and ${transactionGuard}`,
     });
   }
   const named = rawTables.map((table) => `select batch_id, load_seq from bronze.${prefix}${table}`);
@@ -189,11 +188,11 @@ async function compare(session: SnowflakeSession, refused: ReadonlySet<RecordAdd
   const contents = { raw_movies: contentsOf('raw_movies'), raw_genres: contentsOf('raw_genres') };
   const { rows } = await session.execute({ sql: comparisonSql(contents, uncovered) });
   const [row = {}] = rows;
-  return swapReport(row, Number(row['missing']) > 0 ? await missingRows(session) : [], refused);
+  return swapReport(row, Number(row['missing']) > 0 ? await missingRows(session) : new MissingRows([]), refused);
 }
 
-async function missingRows(session: SnowflakeSession): Promise<RecordAddress[]> {
-  return (await session.execute({ sql: missingSql() })).rows.map(addressIn);
+async function missingRows(session: SnowflakeSession): Promise<MissingRows> {
+  return new MissingRows(await queryOf(session)(missingSql()));
 }
 
 /**

@@ -11,6 +11,7 @@ import type { Ledger } from '../ledger.ts';
 import { type NumberedBatch, payloadBytes, rowsIn } from '../numbered-batch.ts';
 import { rebuildPrefix } from '../rebuild-sql.ts';
 import { type RowAddress, refuseRows, rowsWhere } from '../row-address.ts';
+import { withoutRepeated } from '../sent-back.ts';
 import { type Batch, rawTables, type TopicId, type Warehouse } from '../warehouse.ts';
 import { SnowflakeClient } from './client.ts';
 import { copyRows } from './copy-rows.ts';
@@ -76,7 +77,8 @@ export class SnowflakeWarehouse implements Warehouse {
     const load = async (session: SnowflakeSession) => {
       const lock = await takeLoadLock(session); // mutant: snowflake.load-lock
       // crash point: snowflake.lock-taken
-      const numbered = await this.#ledger.advance(lock, batches, ingestedAt);
+      const wanted = await withoutRepeated(batches, queryOf(session), { prefix: this.#ledger.prefix });
+      const numbered = await this.#ledger.advance(lock, wanted, ingestedAt);
       // crash point: snowflake.position-moved
       await this.#writeRows(lock, numbered); // mutant: snowflake.rows
       // These documents were never stored, so nothing is left to remove.
@@ -130,6 +132,9 @@ export class SnowflakeWarehouse implements Warehouse {
     );
   }
 }
+
+/** Queries of a session, within its transaction. */
+export const queryOf = (session: SnowflakeSession) => async (sql: string) => (await session.execute({ sql })).rows;
 
 /** The work of a document: a few large documents take as long as many small ones. */
 const usualBytes = 3_500;

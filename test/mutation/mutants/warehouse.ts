@@ -7,6 +7,7 @@ const warehouse = 'warehouse/duckdb/warehouse.ts';
 const replay = { files: ['test/contract/duckdb-replay.test.ts'] };
 const mirror = { files: ['test/unit/replay/mirror-comparison.test.ts'] };
 const rebuild = 'warehouse/rebuild-sql.ts';
+const sentBack = 'warehouse/sent-back.ts';
 const ledger = 'warehouse/duckdb/ledger.ts';
 
 const earlyRows = `const early = { loadSeq: 0n, ingestedAt: new Date(0) };
@@ -117,6 +118,41 @@ export const warehouseMutants: readonly Mutant[] = [
     file: rebuild,
     place: 'rebuild.missing-rows',
     change: swap(/filter\(.*\)/, 'filter(() => false)'),
+    tests: replay,
+  },
+  {
+    name: 'warehouse: a record that was sent back is a row again',
+    file: sentBack,
+    place: 'warehouse.sent-back',
+    change: remove,
+    tests: contract,
+  },
+  {
+    name: 'warehouse: a record that was sent back is a row beside its original',
+    file: sentBack,
+    place: 'warehouse.sent-back-beside',
+    change: remove,
+    tests: contract,
+  },
+  {
+    name: 'rebuild: a record that was sent back is a row again after the rebuild',
+    file: rebuild,
+    place: 'rebuild.sent-back-meanwhile',
+    change: swap('same.fetched_at is null or', 'true or'),
+    tests: replay,
+  },
+  {
+    name: 'rebuild: the row of a record that was sent back counts as lost',
+    file: rebuild,
+    place: 'rebuild.sent-back',
+    change: swap(/filter\(.*\)\.map/, 'map'),
+    tests: replay,
+  },
+  {
+    name: 'replay: a record that was sent back is added at its first offset',
+    file: 'warehouse/replay-table.ts',
+    place: 'replay.redriven-before',
+    change: swap('() => true', '() => false'),
     tests: replay,
   },
   {

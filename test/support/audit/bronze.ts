@@ -63,7 +63,12 @@ async function sameRecords(
   const ingestedAt = new Map(ofNow.map((row) => [addressOf(row), Number(row['ingested_ms'])]));
   const inKafka = new Map(raw.map((entry) => [entry.address, entry]));
   const wanted = raw.filter(({ address }) => !parked.has(address));
-  const lost = wanted.filter(({ address }) => !inBronze.has(address));
+  const answers = new Set([...inBronze.values()].map(withoutHash));
+  const lost = wanted.filter(
+    // A record that was sent back is no row if another row has its answer.
+    ({ address, isSentBack, contents }) =>
+      !inBronze.has(address) && !(isSentBack && answers.has(withoutHash(contents ?? ''))),
+  );
   findings.add('A2', 'in Kafka, neither in BRONZE nor parked', addresses(lost));
   const invented = [...inBronze.keys()].filter((address) => !inKafka.has(address));
   findings.add('A2', 'in BRONZE and not in Kafka', invented);
@@ -101,6 +106,9 @@ function withoutDocument(contents: string | null, purgedBefore: number, isIngest
   const isOld = isIngestedBefore || Number(contents.slice(contents.lastIndexOf(' '))) < purgedBefore;
   return isOld ? contents.replace(/^\S+/, expiredHash) : null;
 }
+
+/** Without the document, which a purge may have removed. */
+const withoutHash = (contents: string): string => contents.slice(contents.indexOf(' '));
 
 const addresses = (entries: readonly RawEntry[]): string[] => entries.map(({ address }) => address);
 

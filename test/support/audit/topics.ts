@@ -26,6 +26,8 @@ export interface RawEntry {
   readonly hash: string;
   /** Its expected row of BRONZE; null if it cannot be decoded. */
   readonly contents: string | null;
+  /** Whether it was parked and sent back. */
+  readonly isSentBack: boolean;
   /** Its movie; null for genres, and if it cannot be decoded. */
   readonly answer: { readonly movieId: number; readonly fetchedAtMs: number } | null;
 }
@@ -85,7 +87,7 @@ export async function readTopics(kafkaDir: string, brokers: readonly string[]): 
     if (unusable && topic !== 'tmdb.dead-letters') {
       for (const entry of unusableEntries(topic, partition, message, unusable)) {
         if (idTopics.includes(topic)) found.ids.push({ ...entry, id: null });
-        else found.raw.push({ ...entry, topic: topic as RawTopic, contents: null, answer: null });
+        else found.raw.push({ ...entry, topic: topic as RawTopic, contents: null, isSentBack: false, answer: null });
       }
     } else if (idTopics.includes(topic)) {
       // A tombstone requests nothing.
@@ -180,7 +182,8 @@ const offsetsFrom = (first: bigint, last: bigint): bigint[] =>
 
 function rawEntry(topic: RawTopic, partition: number, address: string, message: KafkaMessage): RawEntry {
   const { value, offset, headers = {} } = message;
-  const entry = { topic, partition, offset: BigInt(offset), address, hash: sha256(value ?? '') };
+  const isSentBack = headers['tmdb-origin'] !== undefined;
+  const entry = { topic, partition, offset: BigInt(offset), address, hash: sha256(value ?? ''), isSentBack };
   if (topic === 'tmdb.raw-genres') {
     const genres = value && decodeOrNull(rawGenresCodec, value);
     const contents = genres && contentsOf(genres.body, genres.language, genres.sourceUrl, genres.fetchedAt);

@@ -1,5 +1,6 @@
 import { isStrictJson } from '../../../warehouse/document.ts';
 import { withoutExpired } from '../../../warehouse/expiry.ts';
+import { withoutRepeated } from '../../../warehouse/sent-back.ts';
 import {
   type Batch,
   batchId,
@@ -35,7 +36,9 @@ export class MemoryWarehouse implements Warehouse {
   }
 
   async append(given: readonly Batch[]): Promise<void> {
-    const { batches } = withoutExpired(given, new Date(Math.max(0, Date.now() - this.#retentionMs)));
+    const before = new Date(Math.max(0, Date.now() - this.#retentionMs));
+    const batches = await withoutRepeated(withoutExpired(given, before).batches, async () => this.#answers());
+    // From here on without a wait, as in a transaction.
     const failure = this.failures.shift();
     if (failure?.when === 'before') throw failure.error;
     for (const { partition, firstOffset } of batches) {
@@ -51,6 +54,16 @@ export class MemoryWarehouse implements Warehouse {
       this.#positions.set(keyOf(batch.partition), { id: batch.partition, next: batch.nextOffset });
     }
     if (failure?.when === 'after') throw failure.error;
+  }
+
+  /** The answers of all rows, as a query returns them. */
+  #answers(): Record<string, unknown>[] {
+    return this.batches.flatMap(({ rows }) =>
+      [...rows].map((row) => ({
+        ...('movieId' in row ? { movie_id: row.movieId } : { language: row.language }),
+        ...{ source_url: row.sourceUrl, fetched_at: row.fetchedAt },
+      })),
+    );
   }
 
   /** Offsets of all rows of a partition, in the order of arrival. */

@@ -56,6 +56,16 @@ const requests: readonly MovieRequest[] = [
 const requestsOf = (fixture: ReplayFixture) =>
   fixture.sql(`select kafka_offset, requested_at, reason, traceparent from bronze.raw_movies order by kafka_offset`);
 
+/** The record at `offset` again, at the end of the topic, as a redrive writes it. */
+const sentBack = (offset: number, at: number, where = partition()) => {
+  const rows = batch(offset, offset + 1).rows.map((row) => ({
+    ...row,
+    kafkaOffset: BigInt(at),
+    isSentBack: true as const,
+  }));
+  return { ...batch(at, at + 1, where), rows };
+};
+
 const genres = (offset: number, name: string): Batch => ({
   table: 'raw_genres',
   partition: { ...partition(), topic: 'tmdb.raw-genres', topicId: 'genres' },
@@ -67,7 +77,7 @@ const genres = (offset: number, name: string): Batch => ({
       language: 'en',
       body: Buffer.from(`{"genres":[{"id":28,"name":"${name}"}]}`),
       sourceUrl: 'https://api.themoviedb.org/3/genre/movie/list',
-      fetchedAt: new Date(Date.UTC(2026, 0, 1)),
+      fetchedAt: new Date(Date.UTC(2026, 0, 1 + offset)),
     },
   ],
 });
@@ -157,6 +167,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
           corrected: 0,
           recovered: 0,
           refused: 0,
+          repeated: 0,
           retained: 0,
         });
         expect(await offsets(fixture, 'kafka_partition = 0')).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
@@ -205,7 +216,15 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
 
       it('keep all rows of topics that no longer have any records', async () => {
         await load(fixture, batch(0, 4), genres(0, 'Action'));
-        expect(await rebuild()).toEqual({ rows: 5, same: 5, corrected: 0, recovered: 0, refused: 0, retained: 5 });
+        expect(await rebuild()).toEqual({
+          rows: 5,
+          same: 5,
+          corrected: 0,
+          recovered: 0,
+          refused: 0,
+          repeated: 0,
+          retained: 5,
+        });
         await load(fixture, batch(4, 6));
         expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5]);
         await expectLedgerAndRowsToAgree(fixture);
@@ -224,6 +243,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
           corrected: 2,
           recovered: 2,
           refused: 0,
+          repeated: 0,
           retained: 0,
         });
         expect(
@@ -278,14 +298,14 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
       });
 
       it('[R81] drop the rows of records that the present rules refuse, and no others', async () => {
-        await load(fixture, batch(0, 6), batch(6, 8, partition(1)), genres(0, 'Action'));
+        await load(fixture, batch(0, 6), batch(16, 18, partition(1)), genres(0, 'Action'));
         const thinned = batch(0, 6);
         await fill(fixture, { ...thinned, rows: thinned.rows.filter((_, index) => index !== 2 && index !== 4) });
-        await fill(fixture, { ...batch(6, 8, partition(1)), rows: [] });
+        await fill(fixture, { ...batch(16, 18, partition(1)), rows: [] });
         // Loaded meanwhile, after the offsets that the rebuild has read: it is not missing.
         await load(fixture, batch(6, 7));
         const address = (number: number, offset: number) => `${topic.topic}/${number}/${BigInt(offset)}` as const;
-        const [second, fourth, sixth, seventh] = [address(0, 2), address(0, 4), address(1, 6), address(1, 7)];
+        const [second, fourth, sixth, seventh] = [address(0, 2), address(0, 4), address(1, 16), address(1, 17)];
         {
           await using opened = await fixture.openRebuild();
           expect([...(await opened.missing())].sort()).toEqual([second, fourth, sixth, seventh]);
@@ -295,9 +315,39 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
           });
           expect(await offsets(fixture)).toHaveLength(9);
           const swap = await opened.promote(new Set([second, fourth, sixth, seventh]));
-          expect(swap).toEqual({ rows: 6, same: 6, corrected: 0, recovered: 0, refused: 4, retained: 2 });
+          expect(swap).toEqual({ rows: 6, same: 6, corrected: 0, recovered: 0, refused: 4, repeated: 0, retained: 2 });
         }
         expect(await offsets(fixture)).toEqual([0, 1, 3, 5, 6]);
+      });
+
+      /** A batch without the row of a record that was parked. */
+      const parking = (offset: number, whole: ReturnType<typeof batch>) => {
+        return { ...whole, rows: whole.rows.filter(({ kafkaOffset }) => kafkaOffset !== BigInt(offset)) };
+      };
+
+      it('[R187] have one row for a record that was parked and sent back, and that they accept', async () => {
+        await load(fixture, parking(1, batch(0, 4)), sentBack(1, 4), sentBack(1, 0, partition(1)));
+        expect(await offsets(fixture)).toEqual([0, 2, 3, 4]);
+        await fill(fixture, batch(0, 4), sentBack(1, 4), sentBack(1, 0, partition(1)));
+        {
+          await using opened = await fixture.openRebuild();
+          expect(await opened.missing()).toEqual([]);
+        }
+        expect(await promote(fixture)).toMatchObject({ rows: 4, same: 3, recovered: 1, refused: 0, repeated: 1 });
+        expect(await offsets(fixture)).toEqual([0, 1, 2, 3]);
+        await load(fixture, sentBack(1, 5));
+        expect(await offsets(fixture)).toEqual([0, 1, 2, 3]);
+      });
+
+      it('[R187] have one row for a record that is sent back while they are filled, and for one that was parked before retention', async () => {
+        await load(fixture, batch(0, 4), sentBack(0, 4), parking(6, batch(5, 8)));
+        await fill(fixture, { ...batch(2, 4), rows: batch(2, 4).rows }, sentBack(0, 4), batch(5, 8));
+        await load(fixture, sentBack(6, 8));
+        expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 5, 7, 8]);
+        expect(await promote(fixture)).toMatchObject({ rows: 7, repeated: 2, retained: 1 });
+        expect(await offsets(fixture)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+        await load(fixture, batch(9, 10));
+        expect(await offsets(fixture)).toEqual([1, 2, 3, 4, 5, 6, 7, 9]);
       });
 
       it('do not replace BRONZE if they have duplicate rows', async () => {
@@ -386,6 +436,18 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         expect(lines.map((line) => Number(line['row_count']))).toEqual([10, 2, 2]);
         expect(new Set(lines.map((line) => line['batch_id'])).size).toBe(3);
         expect(await tablesBeside(fixture)).toEqual([]);
+      });
+
+      it('[R187] add no row for a record that was sent back and is loaded, and none for one that they have added', async () => {
+        const { rows, ...whole } = batch(0, 4);
+        await load(fixture, { ...whole, rows: rows.slice(2) }, sentBack(0, 4));
+        await extendTo(async (backfill) => {
+          await backfill.begin([range(0, 4)]);
+          await backfill.append([batch(0, 4)]);
+          expect(backfill.added).toBe(1);
+        });
+        await load(fixture, sentBack(1, 5));
+        expect(await offsets(fixture)).toEqual([1, 2, 3, 4]);
       });
 
       it('leave offsets beyond the loader position to the loader', async () => {

@@ -115,6 +115,43 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
       expect(await warehouse.positions(partition())).toEqual(new Map());
     });
 
+    it('[R187] has one row for a record, however often it was sent back, and moves the position past the others', async () => {
+      const again = (offset: bigint, at: bigint): Batch => ({
+        ...batch(at, at + 1n),
+        table: 'raw_movies',
+        rows: [{ ...row(offset), kafkaOffset: at, isSentBack: true }],
+      });
+      const parked = { ...row(2n), kafkaOffset: 3n, isSentBack: true as const };
+      await warehouse.append([{ ...batch(0n, 2n), table: 'raw_movies', rows: [row(0n), row(1n)] }]);
+      await warehouse.append([again(1n, 2n)]);
+      await warehouse.append([
+        { ...batch(3n, 6n), table: 'raw_movies', rows: [parked, { ...parked, kafkaOffset: 4n }, row(5n)] },
+      ]);
+      await warehouse.append([again(2n, 6n)]);
+      // It was sent back to another partition, which is read first.
+      await warehouse.append([
+        { ...again(7n, 0n), partition: partition(1) },
+        { ...batch(7n, 8n), table: 'raw_movies', rows: [row(7n)] },
+      ]);
+      // Another answer for the same movie.
+      const later = {
+        ...row(1n),
+        kafkaOffset: 8n,
+        isSentBack: true as const,
+        fetchedAt: new Date(Date.UTC(2026, 0, 2)),
+      };
+      await warehouse.append([{ ...batch(8n, 9n), table: 'raw_movies', rows: [later] }]);
+      expect(await offsets()).toEqual([0n, 1n, 3n, 5n, 7n, 8n]);
+      expect(await position()).toBe(9n);
+      expect((await under.look()).batches.map(({ rows }) => rows)).toEqual([2n, 0n, 2n, 0n, 0n, 1n, 1n]);
+      expect(await (await under.reopen()).positions(partition(1))).toEqual(
+        new Map([
+          [0, 9n],
+          [1, 1n],
+        ]),
+      );
+    });
+
     it('moves the position in the transaction of the rows', async () => {
       await warehouse.append([batch(0n, 3n)]);
       expect(await position()).toBe(3n);

@@ -194,6 +194,23 @@ it.each([
   });
 });
 
+it.each([
+  [
+    'marked if it was sent back',
+    { 'tmdb-origin': 'tmdb.raw-movies/0/7', 'tmdb-origin-timestamp': '1', 'tmdb-replays': '1' },
+    true,
+  ],
+  ['like any other if its origin is not one that we write', { 'tmdb-origin': 'x', 'tmdb-replays': '1' }, undefined],
+])('[R187] the row of a record is %s', (_, headers, expected) => {
+  const movie = { topic: topics.rawMovies.name, key: Buffer.from('603'), value: rawMovieCodec.encode(rawMovie(603)) };
+  const body = Buffer.from('{"genres":[]}');
+  const value = rawGenresCodec.encode({ language: 'en', sourceUrl, fetchedAt: new Date(now), body });
+  for (const record of [movie, { topic: topics.rawGenres.name, key: Buffer.from('en'), value }]) {
+    const row = toRawRow(topics, { ...record, offset: 0n, headers }, now);
+    expect('isSentBack' in row ? row.isSentBack : undefined).toBe(expected);
+  }
+});
+
 describe.each(Object.entries(boundaries))('a time in %s', (_, outcomeOf) => {
   it.each(times)('[R79] %s (%i ms): %s', (_name, offset, expected) => {
     expect(outcomeOf(new Date(now + offset))).toBe(expected);
