@@ -205,8 +205,9 @@ export function operationsView(status: OperationsStatus): Html {
   const errorOf = (part: string) => status.errors.find((error) => error.part === part)?.message;
   const section = (title: string, part: string, content: Html | null): Html => {
     const error = errorOf(part);
-    const shown = error === undefined ? (content ?? html`<p>Nothing yet.</p>`) : html`<p>Cannot be read: ${error}</p>`;
-    return html`<section class="card"><h2>${title}</h2>${shown}</section>`;
+    const missing = error === undefined ? html`<p>Nothing yet.</p>` : html`<p>Cannot be read: ${error}</p>`;
+    const partly = error !== undefined && content !== null && html`<p>Partly unknown: ${error}</p>`;
+    return html`<section class="card"><h2>${title}</h2>${content ?? missing}${partly}</section>`;
   };
   const list = (title: string, part: string, columns: readonly Column[], rows: readonly Row[] | null): Html =>
     section(title, part, rows && rows.length > 0 ? tableOf(title, columns, rows) : null);
@@ -221,7 +222,7 @@ export function operationsView(status: OperationsStatus): Html {
     <div class="grid">${one('Last run of dbt', 'warehouse', dbtColumns, lastDbtRun && { ...lastDbtRun, nextBuild })}
     <div>${one('Last flush', 'warehouse', flushColumns, lastFlush)}
     ${(tokens || errorOf('tokens') !== undefined) && one('Tokens', 'tokens', tokenColumns, tokens)}</div></div>
-    ${section("Coverage of TMDb's catalogue", 'coverage', coverage ? coverageView(coverage) : html`<p>Not read yet: <code>npx tmdb-stream coverage</code></p>`)}
+    ${section("Coverage of TMDb's catalogue", 'coverage', coverage ? coverageView(coverage) : errorOf('coverage') === undefined ? html`<p>Not read yet: <code>npx tmdb-stream coverage</code></p>` : null)}
     ${section("Drift in TMDb's documents", 'drift', drift && driftView(drift))}
     ${failures.length > 0 && list('Failed in the last run of dbt', 'warehouse', failureColumns, failures)}
     ${lastDayAtSnowflake && one('Last 24 hours at Snowflake', 'warehouse', costColumns, lastDayAtSnowflake)}`;

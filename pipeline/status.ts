@@ -7,7 +7,7 @@ import type { Offsets } from '../kafka/topic.ts';
 import type { Context } from '../platform/context.ts';
 import { openPlatform, type Platform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { messageOf } from '../runtime/errors.ts';
+import { messageOf, PreconditionError } from '../runtime/errors.ts';
 import { scrub } from '../runtime/scrub.ts';
 import { count, time, type ValueOf } from '../runtime/shape.ts';
 import { refuseFormerTopic } from '../warehouse/adoption.ts';
@@ -33,7 +33,7 @@ const bucketShape = z.object({
 
 const partShape = z.enum(['topics', 'tokens', 'warehouse', 'coverage']);
 
-/** The status for an engineer on call. A part that could not be read is null, and `errors` has the reason. */
+/** The status for an engineer on call. What could not be read is null, and `errors` has the reason. */
 export const statusShape = z.object({
   readAt: time.describe('when it was read'),
   topics: z.array(topicShape).nullable().describe('the topics, and how far their consumers are'),
@@ -52,7 +52,7 @@ export const statusShape = z.object({
         message: z.string().describe('why it could not be read'),
       }),
     )
-    .describe('parts that could not be read: these are null'),
+    .describe('parts that could not be read: these are null, or their values that are unknown'),
 });
 export type Status = ValueOf<typeof statusShape>;
 type Part = z.output<typeof partShape>;
@@ -71,7 +71,7 @@ export function openStatus(context: Context, { startsNoBroker = false } = {}): S
   return {
     read: async () => {
       const status = await readStatus(platform, context);
-      if (errorOf(status, 'topics') !== undefined) {
+      if (status.topics === null) {
         // A platform keeps the result of its first connection attempt, so the next read needs a new one.
         await platform[Symbol.asyncDispose]();
         platform = open();
@@ -82,7 +82,7 @@ export function openStatus(context: Context, { startsNoBroker = false } = {}): S
   };
 }
 
-/** Why a part could not be read; undefined if it could. */
+/** Why a part, or a value of it, could not be read; undefined if all could. */
 export const errorOf = ({ errors }: Status, part: Part): string | undefined =>
   errors.find((error) => error.part === part)?.message;
 
@@ -107,7 +107,9 @@ async function readStatus(platform: Platform, context: Context): Promise<Status>
   const [topics, tokens, coverage, { tables }] = await Promise.all([
     orElse('topics', null, async () => {
       const { cluster, clusterId } = await platform.kafka();
-      return lags(context, cluster.admin, clusterId, (await reading).positions);
+      const { rows, problem } = await lags(context, cluster.admin, clusterId, (await reading).positions);
+      if (problem) errors.push({ part: 'topics', message: reasonOf(problem, context) });
+      return rows;
     }),
     orElse('tokens', null, () => readTokens(platform)),
     orElse('coverage', null, async () => lastCoverage(context, readAt)),
@@ -136,21 +138,29 @@ async function readTokens(platform: Platform): Promise<Status['tokens']> {
 
 /**
  * Topic → what its consumer has finished. For the raw topics this comes from the ledger, never from Kafka's committed offset; without the
- * ledger, it is unknown.
+ * ledger, and on a cluster that another one has replaced, it is unknown.
+ * @returns also why it is unknown on this cluster.
  */
 async function lags(
   { config }: Context,
   admin: KafkaAdmin,
   clusterId: string,
   positions: Positions | null,
-): Promise<ValueOf<typeof topicShape>[]> {
+): Promise<{ readonly rows: ValueOf<typeof topicShape>[]; readonly problem: PreconditionError | null }> {
   const { topics, groups, formerGroups } = config.kafka;
   // A look creates no topic. A missing one has no records.
   const missing: readonly string[] = await admin.missingTopics();
+  let problem: PreconditionError | null = null;
   const inLedger = async (topic: string): Promise<Offsets | null> => {
     if (positions === null || missing.includes(topic)) return positions && new Map();
     const id = { clusterId, topic, topicId: await admin.topicId(topic) };
-    return refuseFormerTopic(id, positions.get(topicKey(clusterId, topic, id.topicId)) ?? new Map());
+    try {
+      return refuseFormerTopic(id, positions.get(topicKey(clusterId, topic, id.topicId)) ?? new Map());
+    } catch (error) {
+      if (!(error instanceof PreconditionError)) throw error;
+      problem ??= error;
+      return null;
+    }
   };
   const inGroup = async (names: RenamedGroup, topic: string): Promise<Offsets> =>
     missing.includes(topic) ? new Map() : offsetsOf(await commitsWithFormer(admin, names, topic));
@@ -171,7 +181,7 @@ async function lags(
       : await countsOf(admin, topic, done);
     rows.push({ topic, consumer, ...counts });
   }
-  return rows;
+  return { rows, problem };
 }
 
 /** The records of a topic, and how many of them its consumer has not done. */

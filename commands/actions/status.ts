@@ -55,8 +55,11 @@ export function textOf(status: Status): string {
 type Row = Record<string, unknown>;
 
 function section(title: string, rows: readonly Row[], error?: string): string[] {
-  if (error !== undefined) return [`${title}\n${formatTable([{ error }])}`];
-  return [`${title}\n${rows.length > 0 ? formatTable(rows) : 'nothing yet'}`];
+  const parts = [
+    ...(rows.length > 0 ? [formatTable(rows)] : []),
+    ...(error === undefined ? [] : [formatTable([{ error }])]),
+  ];
+  return [`${title}\n${parts.length > 0 ? parts.join('\n') : 'nothing yet'}`];
 }
 
 const topicRow = ({ topic, records, consumer, ...lag }: NonNullable<Status['topics']>[number]): Row =>

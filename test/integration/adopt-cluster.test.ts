@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createAdmin } from '../../kafka/admin.ts';
 import type { Kafka } from '../../kafka/client.ts';
 import { loadBronze } from '../../pipeline/stages.ts';
+import type { Status } from '../../pipeline/status.ts';
 import { openPlatform } from '../../platform/platform.ts';
 import { rawMovieCodec } from '../../schemas/codecs.ts';
 import { testKafka, uniqueName, writeMessages } from '../support/kafka/broker.ts';
@@ -108,8 +109,22 @@ describe('a cluster that mirrors the one from which BRONZE was loaded', () => {
       expect(stderr, args.join(' ')).toMatch(left);
       expect(code, args.join(' ')).toBe(2);
     }
-    expect((await before.run('status')).stdout).toMatch(left);
     expect(await before.movies()).toEqual(movies);
+  });
+
+  it('[R188] leaves the former cluster with a status of all topics, in which only the lag of the loader is unknown', async () => {
+    await mirrorTopic(old, mirror, topic);
+    const adopted = await adopt();
+    expect(adopted.code, adopted.stderr).toBe(0);
+    const { code, stdout } = await before.run('status', '--json');
+    expect(code).toBe(5);
+    const { topics, errors } = JSON.parse(stdout) as Status;
+    const waiting = topics?.map(({ topic: name, ...lag }) => [name.replace(/^.*tmdb\./, ''), lag.records, lag.waiting]);
+    expect(waiting).toContainEqual(['raw-movies', expect.any(Number), null]);
+    expect(waiting).toContainEqual(['movie-ids', expect.any(Number), 0]);
+    expect(topics?.find(({ topic: name }) => name === topic)?.records).toBeGreaterThan(0);
+    const message = expect.stringMatching(/^BRONZE continues \S+raw-movies on the cluster that has replaced/);
+    expect(errors).toEqual([{ part: 'topics', message }]);
   });
 
   it('[R176] is compared with the newest topic of the name, although a purge has given an older one higher numbers', async () => {

@@ -71,6 +71,14 @@ unique_movie  test  fail           2`);
     expect(textOf({ ...status, errors: tokens })).toContain('tokens\nerror\n---------\nno answer');
   });
 
+  it('[R188] shows the topics, and below them why some values are unknown', () => {
+    const errors = [{ part: 'topics' as const, message: 'BRONZE continues elsewhere' }];
+    const text = textOf({ ...status, errors });
+    expect(text).toMatch(
+      /^topics\n.*\n.*\ntmdb\.movie-ids .*\ntmdb\.dead-letters .*\nerror\n-+\nBRONZE continues elsewhere\n/,
+    );
+  });
+
   it('shows the last coverage report with its age', () => {
     const coverage = {
       ...{ readAt: at, ageSeconds: 5_400, known: 10, fetched: 6, gone: 1, expired: 0, neverFetched: 3, parked: 1 },

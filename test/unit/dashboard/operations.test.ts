@@ -65,6 +65,18 @@ describe('the page of operations', () => {
     expect(page).toContain('104,000');
   });
 
+  it('[R188] shows the part of the topics that is known, and why the rest is not', () => {
+    const errors = [{ part: 'topics', message: 'BRONZE continues <it> elsewhere' }];
+    const page = `${operationsView({ ...sampleStatus, errors })}`;
+    expect(page).toContain('1,200');
+    expect(page).toContain('Partly unknown: BRONZE continues &lt;it&gt; elsewhere');
+    expect(page).not.toContain('Cannot be read');
+    const coverage = [{ part: 'coverage', message: 'not a file' }];
+    const unread = `${operationsView({ ...sampleStatus, coverage: null, errors: coverage })}`;
+    expect(unread).toContain('Cannot be read: not a file');
+    expect(unread).not.toContain('Not read yet');
+  });
+
   it('says that there is nothing yet, and leaves out tokens that no one shares', () => {
     const nothing = {
       topics: [],
