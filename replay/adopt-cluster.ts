@@ -9,7 +9,7 @@ import { count, offset, type ValueOf } from '../runtime/shape.ts';
 import type { Topic } from '../schemas/topics.ts';
 import { type Adoption, alreadyLoaded, isFence } from '../warehouse/adoption.ts';
 import type { TopicId, WarehouseReader } from '../warehouse/warehouse.ts';
-import { isOfTopic, LoadedRows, quoted } from './loaded-rows.ts';
+import { isOfTopic, LoadedRows, quoted, storedPositions } from './loaded-rows.ts';
 import { MirrorComparison } from './mirror-comparison.ts';
 import { largest, type OffsetRange, smallest } from './selection.ts';
 
@@ -66,8 +66,8 @@ export async function adoptCluster(
     if (!old) continue;
     const to = { clusterId, topic: topic.name, topicId: await cluster.admin.topicId(topic.name) };
     // Fences do not count: the current cluster is a former one, and BRONZE moves back to it.
-    if (![...(await positionsOf(query, to)).values()].every(isFence)) throw alreadyLoaded(to);
-    const positions = await positionsOf(query, old);
+    if (![...(await storedPositions(query, to)).values()].every(isFence)) throw alreadyLoaded(to);
+    const positions = await storedPositions(query, old);
     adoptions.push({ from: old, to, positions });
     partitions.push(...(await compareTopic(platform, query, { topic, old, positions, signal: context.signal })));
   }
@@ -113,11 +113,6 @@ async function formerTopics(
       return [topic, { clusterId: wanted, topic, topicId: String(line['topic_id'] ?? '') }];
     }),
   );
-}
-
-async function positionsOf(query: WarehouseReader['query'], topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
-  const rows = await query(`select kafka_partition, next_offset from bronze.load_positions where ${isOfTopic(topic)}`);
-  return new Map(rows.map((row) => [Number(row['kafka_partition']), BigInt(String(row['next_offset']))]));
 }
 
 interface TopicComparison {

@@ -1,4 +1,5 @@
 import type { RawRow } from '../consumers/raw-row.ts';
+import { hasTable } from '../transform/layers.ts';
 import { expiredDocument } from '../warehouse/expiry.ts';
 import type { RawTable, TopicId, WarehouseReader } from '../warehouse/warehouse.ts';
 
@@ -13,6 +14,17 @@ export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'
 /** SQL that selects the ledger lines of a topic. Lines from before topic ids were stored have none. */
 export const isOfTopic = ({ clusterId, topic, topicId }: TopicId): string =>
   `cluster_id = ${quoted(clusterId)} and topic = ${quoted(topic)} and topic_id in (${quoted(topicId)}, '')`;
+
+/** The positions of a topic in the ledger, fences included; none before the first load. */
+export async function storedPositions(query: Query, topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
+  if (!(await hasTable(query, 'bronze', 'load_positions'))) return new Map();
+  // All columns: a DuckDB file from before topic ids were stored has none.
+  const rows = await query(
+    `select * from bronze.load_positions where cluster_id = ${quoted(topic.clusterId)} and topic = ${quoted(topic.topic)}`,
+  );
+  const ofTopic = rows.filter((row) => [topic.topicId, ''].includes(String(row['topic_id'] ?? '')));
+  return new Map(ofTopic.map((row) => [Number(row['kafka_partition']), BigInt(String(row['next_offset']))]));
+}
 
 /** What identifies an answer, apart from its document. */
 const answerColumns: Readonly<Record<RawTable, string>> = {

@@ -13,8 +13,10 @@ import { UsageError } from '../runtime/errors.ts';
 import { count, type ValueOf } from '../runtime/shape.ts';
 import type { DeadLetter } from '../schemas/records.ts';
 import type { Topic } from '../schemas/topics.ts';
+import { refuseFormerTopic } from '../warehouse/adoption.ts';
 import { type PartitionRange, swapReportShape, type TopicId, type Warehouse } from '../warehouse/warehouse.ts';
 import { boundedSource } from './bounded-source.ts';
+import { storedPositions } from './loaded-rows.ts';
 import { nameOfBackfill } from './names.ts';
 import { isOfSelectedMovie, rangesOf, type Selection, smallest } from './selection.ts';
 
@@ -97,6 +99,7 @@ export async function extendBronze(
   if (isDryRun) return planOf(wanted, isDryRun);
   const name = nameOfBackfill(rawMovies.name, selectionText);
   await using backfill = await warehouseAccess(context).openBackfill(name);
+  await backfill.migrate();
   if (restart) await backfill.finish();
   const ranges = await backfill.begin(wanted);
   refuseOtherTopics(ranges, { clusterId, topic: rawMovies.name, topicId: await cluster.admin.topicId(rawMovies.name) });
@@ -134,13 +137,14 @@ async function loadedRanges(
   if (!system.exists()) throw new UsageError(`${system.name} does not exist: "load --once" fills a new one from Kafka`);
   const { cluster, clusterId } = await platform.kafka();
   const { admin } = cluster;
-  await using warehouse = await system.openLoader();
-  await warehouse.migrate();
+  // Not as a loader, which would change tables of an older version: a dry run changes nothing.
+  await using reader = await system.openReader();
   const ranges: PartitionRange[] = [];
   for (const { name: topic } of rawTopics) {
     const id = { clusterId, topic, topicId: await admin.topicId(topic) };
     const { low } = await admin.topicOffsets(topic);
-    for (const [partition, end] of await warehouse.positions(id)) {
+    const positions = refuseFormerTopic(id, await storedPositions((sql) => reader.query(sql), id));
+    for (const [partition, end] of positions) {
       ranges.push({ partition: { ...id, partition }, from: smallest(low.get(partition) ?? 0n, end), end });
     }
   }

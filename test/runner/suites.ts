@@ -112,6 +112,7 @@ export const suites: readonly Suite[] = [
       'test/faults/poisons.test.ts',
       'test/integration/kafka/',
       'test/integration/dead-letters.test.ts',
+      'test/integration/dry-runs.test.ts',
       'test/integration/prefix-change.test.ts',
       'test/integration/replay-ids.test.ts',
       'test/integration/topic-preconditions.test.ts',
