@@ -172,6 +172,7 @@ export function patchKafkajs(): void {
   closeSilentConnections();
   closeRefusedConnections();
   findLostCoordinators();
+  leaveWithoutJoining();
   deliverFilteredBatches();
 }
 
@@ -255,12 +256,17 @@ function closeRefusedConnections(): void {
 }
 
 interface ConsumerGroup {
+  readonly groupId: string;
+  readonly cluster: Cluster;
+  coordinator: Coordinator;
   /** null until the member has joined, also after Kafka has forgotten it. */
   readonly memberId: string | null;
   /** Commits for one assignment, as one member of one generation, at one coordinator; replaced when the member has joined again. */
   readonly offsetManager: object;
   heartbeat(options: object): Promise<void>;
   commitOffsets(offsets: object): Promise<void>;
+  joinAndSync(): Promise<void>;
+  leave(): Promise<void>;
 }
 
 /** NOT_COORDINATOR, https://kafka.apache.org/protocol#protocol_error_codes */
@@ -283,12 +289,14 @@ const isUnreachable = (error: unknown): boolean =>
  * If the connection is lost while a member joins, kafkajs continues as if it had joined: it fetches, and sends heartbeats to the new
  * coordinator, which accepts them, or none at all if it has no member id yet. But its commits go to the former coordinator, or come
  * from the former member, and are refused again and again. With this patch, heartbeats count as "not the coordinator" also without a
- * member id, and after a commit that was refused or not delivered, until the member has joined.
+ * member id, and after a commit that was refused or not delivered, until the member has joined. A member that leaves instead looks
+ * up the coordinator first.
  */
 function findLostCoordinators(): void {
   const { prototype } = load<{ prototype: ConsumerGroup }>('consumer/consumerGroup');
-  const { heartbeat, commitOffsets } = prototype;
+  const { heartbeat, commitOffsets, leave } = prototype;
   const outdated = new WeakSet<object>();
+  const mayHaveMoved = new WeakSet<object>();
   prototype.commitOffsets = async function (this: ConsumerGroup, offsets) {
     const { offsetManager } = this;
     try {
@@ -303,8 +311,35 @@ function findLostCoordinators(): void {
     try {
       await heartbeat.call(this, options);
     } catch (error) {
+      if (isUnreachable(error) || mustJoin.has(protocolErrorOf(error))) mayHaveMoved.add(this.offsetManager);
       throw isUnreachable(error) ? createErrorFromCode(notCoordinator) : error;
     }
+  };
+  prototype.leave = async function (this: ConsumerGroup) {
+    const { groupId, offsetManager } = this;
+    const isLost = outdated.has(offsetManager) || mayHaveMoved.has(offsetManager);
+    if (this.memberId !== null && isLost) this.coordinator = await this.cluster.findGroupCoordinator({ groupId });
+    await leave.call(this);
+  };
+}
+
+interface Runner {
+  readonly running: boolean;
+  readonly consumerGroup: ConsumerGroup;
+  stop(): Promise<void>;
+}
+
+/**
+ * If a consumer that is being stopped learns from a heartbeat of its last batch that it must join again, kafkajs joins before it
+ * leaves: the group is rebalanced twice, and waits for the handler of each member. With this patch the consumer only leaves.
+ */
+function leaveWithoutJoining(): void {
+  const { prototype } = load<{ prototype: Runner }>('consumer/runner');
+  const { stop } = prototype;
+  prototype.stop = async function (this: Runner) {
+    // The consumer never uses this group again: a new run has a new one.
+    if (this.running) this.consumerGroup.joinAndSync = async () => {};
+    await stop.call(this);
   };
 }
 

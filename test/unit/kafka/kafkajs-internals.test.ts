@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import kafkajs from 'kafkajs';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { knownKafkajs, newEncoder, patchKafkajs } from '../../../kafka/kafkajs-internals.ts';
 
 interface Group {
@@ -9,6 +9,7 @@ interface Group {
   coordinator: { heartbeat(): Promise<void> };
   offsetManager: { commitOffsets(): Promise<void> };
   commitOffsets(offsets: object): Promise<void>;
+  leave(): Promise<void>;
   heartbeat(options: { readonly interval: number }): Promise<void>;
 }
 
@@ -102,6 +103,74 @@ it('[R109] a member that Kafka has forgotten joins, also if its first attempt to
   );
   group.memberId = null;
   expect(await thrownBy(group.heartbeat({ interval: 1 }))).toMatchObject({ type: 'NOT_COORDINATOR_FOR_GROUP' });
+});
+
+interface Runner {
+  running: boolean;
+  fetchManager: { start(): Promise<void>; stop(): Promise<void> };
+  scheduleFetchManager(): void;
+  stop(): Promise<void>;
+}
+
+const Runner = load('kafkajs/src/consumer/runner') as new (options: object) => Runner;
+
+/** A running consumer that fetches until `ends` settles. @returns also what it asks of its group, in order. */
+function runningUntil(ends: PromiseWithResolvers<void>) {
+  patchKafkajs();
+  const asked: string[] = [];
+  const log = { namespace: () => log, debug: () => {}, error: () => {}, info: () => {}, warn: () => {} };
+  const runner = new Runner({
+    logger: log,
+    instrumentationEmitter: { emit: () => {} },
+    consumerGroup: {
+      joinAndSync: async () => void asked.push('join'),
+      leave: async () => void asked.push('leave'),
+    },
+    concurrency: 1,
+  });
+  runner.running = true;
+  // Once more after it has joined again, and then for ever.
+  const fetching = [ends.promise];
+  runner.fetchManager = { start: () => fetching.pop() ?? new Promise(() => {}), stop: async () => {} };
+  runner.scheduleFetchManager();
+  return { runner, asked };
+}
+
+const mustJoin = ['REBALANCE_IN_PROGRESS', 'NOT_COORDINATOR_FOR_GROUP', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID'];
+
+it.each(mustJoin)('[R190] a consumer whose last batch ends with %s leaves, and does not join before', async (type) => {
+  const ends = Promise.withResolvers<void>();
+  const { runner, asked } = runningUntil(ends);
+  const stopped = runner.stop();
+  ends.reject(answer(type));
+  await stopped;
+  expect(asked).toEqual(['leave']);
+});
+
+it.each(mustJoin)('a consumer that is not being stopped joins again after %s', async (type) => {
+  const ends = Promise.withResolvers<void>();
+  const { asked } = runningUntil(ends);
+  ends.reject(answer(type));
+  await vi.waitFor(() => expect(asked).toEqual(['join']), { timeout: 10_000 });
+});
+
+it.each([
+  ['a heartbeat that was not delivered', (group: Group) => group.heartbeat({ interval: 1 })],
+  ['a commit that was not delivered', (group: Group) => group.commitOffsets({})],
+])('[R190] a member that leaves after %s leaves at the present coordinator', async (_, act) => {
+  const left: string[] = [];
+  const coordinator = (name: string) => ({ leaveGroup: async () => void left.push(name) });
+  const leaving = async (error: Error | null) => {
+    const ask = () => (error ? Promise.reject(error) : Promise.resolve());
+    const group = memberOf(ask, ask);
+    Object.assign(group.coordinator, coordinator('former'));
+    Object.assign(group, { cluster: { findGroupCoordinator: async () => coordinator('present') } });
+    await thrownBy(act(group));
+    await group.leave();
+  };
+  await leaving(new KafkaJSConnectionError('Connection error: connect ECONNREFUSED 127.0.0.1:1'));
+  await leaving(null);
+  expect(left).toEqual(['present', 'former']);
 });
 
 interface Queued {
