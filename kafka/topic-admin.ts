@@ -5,7 +5,7 @@ import type { Kafka } from './client.ts';
 import { partsOf, protocolErrorOf } from './errors.ts';
 import { newEncoder, type RawRequest, sendToAnyBroker, throwOnError } from './kafkajs-internals.ts';
 import type { TopicFinding, TopicState, TopicStates } from './topic-preconditions.ts';
-import { configOf, type TopicSettings, timestampBound } from './topic-settings.ts';
+import { configOf, type TopicSettings, timestampBound, uncleanElection } from './topic-settings.ts';
 
 const { ConfigResourceTypes } = kafkajs;
 
@@ -14,6 +14,9 @@ export async function missingTopics(admin: Admin, topics: Topics): Promise<Topic
   const existing = new Set(await admin.listTopics());
   return Object.values<Topic>({ ...topics }).filter(({ name }) => !existing.has(name));
 }
+
+/** Settings that some clusters do not know, or do not let users set; each attempt to create topics omits more of them. */
+const omissions: readonly (readonly string[])[] = [[], [timestampBound], [timestampBound, uncleanElection]];
 
 /** Creates missing topics and leaves existing ones unchanged. @returns the created topics. */
 export async function createMissing(admin: Admin, topics: Topics, settings: TopicSettings): Promise<string[]> {
@@ -31,17 +34,19 @@ export async function createMissing(admin: Admin, topics: Topics, settings: Topi
           .map(([name, value]) => ({ name, value })),
       })),
     });
-  try {
-    await create([]);
-  } catch (error) {
-    if (!isUnknownSetting(error)) throw error;
-    await create([timestampBound]);
+  for (const omitted of omissions) {
+    try {
+      await create(omitted);
+      break;
+    } catch (error) {
+      if (omitted === omissions.at(-1) || !isRefusedSetting(error)) throw error;
+    }
   }
   return missing.map(({ name }) => name);
 }
 
-const isUnknownSetting = (error: unknown): boolean =>
-  partsOf(error).some((one) => protocolErrorOf(one) === 'INVALID_CONFIG');
+const isRefusedSetting = (error: unknown): boolean =>
+  partsOf(error).some((one) => ['INVALID_CONFIG', 'POLICY_VIOLATION'].includes(protocolErrorOf(one) ?? ''));
 
 /** The state of each of `topics` that exists. */
 export async function readTopics(admin: Admin, topics: Topics): Promise<TopicStates> {

@@ -9,6 +9,7 @@ import {
   segmentMs,
   type TopicSettings,
   timestampBound,
+  uncleanElection,
 } from './topic-settings.ts';
 
 /** The state of an existing topic. */
@@ -213,11 +214,11 @@ const preconditions: readonly Precondition[] = [
     },
   },
   {
-    setting: 'unclean.leader.election.enable',
+    setting: uncleanElection,
     appliesTo: all,
     judge: ({ actual, state }) =>
       actual === 'true' && state.replicationFactor > 1
-        ? warn('a replica that lags may become the leader: acknowledged records would be lost', 'false')
+        ? warn('a replica that lags may become the leader: acknowledged records would be lost')
         : null,
   },
   {

@@ -31,6 +31,9 @@ export function neededRecordBytes({ content }: Topic, { maxBodyBytes }: TopicSet
 /** Kafka has this setting since version 3.6. */
 export const timestampBound = 'message.timestamp.after.max.ms';
 
+/** Without it, an election after the loss of all other replicas may choose one that lacks acknowledged records. Some hosted clusters do not let users set it. */
+export const uncleanElection = 'unclean.leader.election.enable';
+
 /** Makes Kafka end and compact a segment at this age, however little of the topic is old. Kafka has this setting since version 2.3. */
 export const compactionBound = 'max.compaction.lag.ms';
 
@@ -54,6 +57,8 @@ export function configOf(topic: Topic, settings: TopicSettings): Readonly<Record
     // One replica may be down: with acks=all no acknowledged record is lost, and writes continue.
     'min.insync.replicas': String(Math.max(1, replicationFactor - 1)),
     'max.message.bytes': String(Math.max(maxRecordBytesOf(topic), neededRecordBytes(topic, settings))),
+    // Whatever the default of the cluster is.
+    [uncleanElection]: 'false',
     // Refuses a writer whose clock is ahead. Old times stay allowed, because mirrors and restored topics have them.
     [timestampBound]: String(maxAheadMs),
     ...(topic.cleanup === 'delete' ? kept : compacted),

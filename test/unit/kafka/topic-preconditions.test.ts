@@ -16,7 +16,7 @@ const brokerDefaults = {
   'retention.ms': String(7 * day),
   'retention.bytes': '-1',
   'max.compaction.lag.ms': '9223372036854775807',
-  'unclean.leader.election.enable': 'false',
+  'unclean.leader.election.enable': 'true',
   'message.timestamp.type': 'CreateTime',
   'compression.type': 'producer',
   'segment.ms': '604800000',
