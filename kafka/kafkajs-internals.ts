@@ -177,8 +177,13 @@ export function patchKafkajs(): void {
 }
 
 interface RequestQueue {
+  /** Host and port. */
+  readonly broker: string;
+  /** Milliseconds. */
+  readonly requestTimeout: number;
   readonly pending: readonly unknown[];
   scheduleCheckPendingRequests(): void;
+  createSocketRequest(request: { readonly requestTimeout?: number | null }): { requestTimeout: number };
 }
 
 /**
@@ -197,10 +202,8 @@ function stopIdlePolling(): void {
 interface Connection {
   /** Host and port. */
   readonly broker: string;
-  /** Milliseconds. */
-  readonly requestTimeout: number;
   readonly socket: Socket | null;
-  send(request: { readonly requestTimeout?: number | null }): Promise<unknown>;
+  send(request: object): Promise<unknown>;
   authenticate(): Promise<void>;
   disconnect(): Promise<unknown>;
 }
@@ -214,17 +217,25 @@ const silentShare = 1 / 6;
  * hour. With this patch the connection fails with the request, as in Kafka's own client, and the next attempt opens a new one.
  *
  * A broker that hangs accepts the new connection as well, and each of many requests would wait for it again: for its metadata, the
- * coordinator, the leader. So until it has answered, each of its requests waits for a sixth of the time.
+ * coordinator, the leader. So until it has answered, each of its requests waits for a sixth of the time, or for as long as
+ * kafkajs gives this kind of request (a long poll, a group that is rebalanced). kafkajs itself ignores times that are shorter than the
+ * request timeout.
  */
 function closeSilentConnections(): void {
   const { prototype } = load<{ prototype: Connection }>('network/connection');
+  const { prototype: queue } = load<{ prototype: RequestQueue }>('network/requestQueue');
   const { send } = prototype;
+  const { createSocketRequest } = queue;
   const silent = new Set<string>();
+  queue.createSocketRequest = function (this: RequestQueue, request) {
+    const created = createSocketRequest.call(this, request);
+    if (!silent.has(this.broker)) return created;
+    const requestTimeout = Math.max(this.requestTimeout * silentShare, request.requestTimeout ?? 0);
+    return Object.assign(created, { requestTimeout });
+  };
   prototype.send = async function (this: Connection, request) {
-    const requestTimeout =
-      request.requestTimeout ?? (silent.has(this.broker) ? this.requestTimeout * silentShare : null);
     try {
-      const answer = await send.call(this, { ...request, requestTimeout });
+      const answer = await send.call(this, request);
       silent.delete(this.broker);
       return answer;
     } catch (error) {
