@@ -49,6 +49,10 @@ const { failure, createErrorFromCode } = load<{
   failure(code: number): boolean;
   createErrorFromCode(code: number): Error;
 }>('protocol/error');
+const { KafkaJSConnectionError, KafkaJSConnectionClosedError } = load<{
+  KafkaJSConnectionError: new (message: string, at: { readonly broker: string }) => Error;
+  KafkaJSConnectionClosedError: new (message: string, at: { readonly host: string; readonly port: number }) => Error;
+}>('errors');
 
 export const newEncoder = (): Encoder => new KafkajsEncoder();
 
@@ -203,10 +207,15 @@ interface Connection {
   /** Host and port. */
   readonly broker: string;
   readonly socket: Socket | null;
-  send(request: object): Promise<unknown>;
+  readonly host: string;
+  readonly port: number;
+  send(request: { readonly request: { readonly apiKey: number } }): Promise<unknown>;
   authenticate(): Promise<void>;
   disconnect(): Promise<unknown>;
 }
+
+/** ApiVersions, the first request of a connection: https://kafka.apache.org/protocol#protocol_api_keys */
+const apiVersionsKey = 18;
 
 /** The part of the request timeout that a broker gets after it has not answered. */
 const silentShare = 1 / 6;
@@ -214,7 +223,9 @@ const silentShare = 1 / 6;
 /**
  * kafkajs keeps a connection after a request timed out on it, and sends the next attempt over it. If the other end disappeared
  * silently (a host without power, a firewall that dropped its state), retries and heartbeats go nowhere for a quarter of an
- * hour. With this patch the connection fails with the request, as in Kafka's own client, and the next attempt opens a new one.
+ * hour. With this patch the connection fails with the request, as in Kafka's own client, and the next attempt opens a new one. The
+ * error is that of a closed connection, after which kafkajs looks for another leader; or, during the handshake, that of a failed
+ * attempt to connect, after which it does not try this broker again. After a timeout it would send the request to the same broker.
  *
  * A broker that hangs accepts the new connection as well, and each of many requests would wait for it again: for its metadata, the
  * coordinator, the leader. So until it has answered, each of its requests waits for a sixth of the time, or for as long as
@@ -244,7 +255,10 @@ function closeSilentConnections(): void {
       this.socket?.destroy(error);
       // kafkajs uses this connection for the next attempt until the socket has emitted its close event.
       await setImmediate();
-      throw error;
+      const { message } = error;
+      throw request.request.apiKey === apiVersionsKey
+        ? new KafkaJSConnectionError(message, { broker: this.broker })
+        : new KafkaJSConnectionClosedError(message, { host: this.host, port: this.port });
     }
   };
 }

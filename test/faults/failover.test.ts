@@ -78,3 +78,27 @@ it('continues when any of three brokers is killed, and waits while two of them a
   expect(await bed.doubles()).toBe(0);
   expect(bed.requestsPerId).toBeLessThanOrEqual(1.1);
 });
+
+it('[R109] continues within 75 s whenever the coordinator hangs with its connections open', {
+  tags: ['full'],
+  timeout: 1_200_000,
+}, async () => {
+  bed = await ThreeBrokerBed.open(1_200, 8);
+  const posts = start();
+  const recoveries: number[] = [];
+  await bed.untilFetched(40);
+  for (let round = 0; round < 4; round += 1) {
+    await bed.untilInSync();
+    const coordinator = (await bed.cluster.coordinatorOf(groups.fetcher)) ?? 0;
+    bed.cluster.pause(coordinator);
+    // 10 s of work: more than the fetcher has at hand.
+    recoveries.push(await bed.untilFetched(80, 240_000).finally(() => bed.cluster.resume(coordinator)));
+  }
+  const found = await bed.allLoaded(posts);
+  process.stdout.write(`80 requests with a coordinator that hangs: ${recoveries.join(', ')} ms\n`);
+  expect(posts.flatMap(({ deaths }) => deaths)).toEqual([]);
+  expect(found).toMatchObject({ ids: 1_200, parked: 0 });
+  expect(await bed.doubles()).toBe(0);
+  // The request timeout of 30 s, a new coordinator, and the work.
+  expect(Math.max(...recoveries)).toBeLessThan(75_000);
+});

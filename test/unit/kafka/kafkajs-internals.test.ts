@@ -194,10 +194,12 @@ interface Asked {
   readonly isSilent: boolean;
   /** The time (ms) that kafkajs gives this kind of request. */
   readonly own?: number;
+  /** @default that of Metadata */
+  readonly apiKey?: number;
 }
 
-/** Sends a request to a broker that lets it time out, or answers. @returns after how long (ms) the request times out. */
-async function timeLimitOf({ port, isSilent, own }: Asked): Promise<number | undefined> {
+/** Sends a request to a broker that lets it time out, or answers. @returns after how long (ms) the request times out, and how it ends. */
+async function ask({ port, isSilent, own, apiKey = 3 }: Asked) {
   patchKafkajs();
   const log = { debug: () => {}, error: () => {} };
   const logger = { namespace: () => log };
@@ -206,11 +208,11 @@ async function timeLimitOf({ port, isSilent, own }: Asked): Promise<number | und
   Object.assign(connection, { isAuthenticated: () => true, failIfNotConnected: () => {}, socket });
   const sending = connection
     .send({
-      request: { apiKey: 3, apiName: 'Metadata', apiVersion: 0, encode: async () => newEncoder() },
+      request: { apiKey, apiName: 'any', apiVersion: 0, encode: async () => newEncoder() },
       response: { decode: async () => ({}), parse: async () => ({}) },
       requestTimeout: own,
     })
-    .catch(() => {});
+    .catch((error: Error) => error);
   const { inflight } = connection.requestQueue;
   await vi.waitUntil(() => inflight.size > 0, { timeout: 10_000, interval: 1 });
   const [sent] = inflight.values();
@@ -221,9 +223,20 @@ async function timeLimitOf({ port, isSilent, own }: Asked): Promise<number | und
       payload: Buffer.alloc(0),
       size: 0,
     });
-  await sending;
-  return sent?.requestTimeout;
+  return { limitMs: sent?.requestTimeout, end: await sending };
 }
+
+const timeLimitOf = async (asked: Asked) => (await ask(asked)).limitMs;
+
+it.each([
+  ['any request', 3, { name: 'KafkaJSConnectionClosedError', retriable: true, host: '127.0.0.1', port: 9_003 }],
+  ['the handshake', 18, { name: 'KafkaJSConnectionError', retriable: true, broker: '127.0.0.1:9003' }],
+])(
+  '[R109] %s that times out ends like one whose connection is lost: kafkajs asks another broker',
+  async (_, apiKey, error) => {
+    expect((await ask({ port: 9_003, isSilent: true, apiKey })).end).toMatchObject(error);
+  },
+);
 
 it('[R109] a broker that has not answered in time gets a sixth of it until it answers, and no other broker does', async () => {
   const [hanging, other] = [9_001, 9_002];
