@@ -51,6 +51,13 @@ const sharedByWarehouses = [
   ...['warehouse/numbered-batch.ts', 'warehouse/rebuild-sql.ts'],
 ];
 
+/** In a suite of its own: the container tests in one suite would take longer than a shard. */
+const containerFaults = 'test/containers/faults.test.ts';
+const ofContainers = [
+  ...['Dockerfile', '.dockerignore', 'docker-compose.yml', 'deploy/', 'test/containers/'],
+  ...['package.json', 'dbt/requirements.txt', 'dbt/requirements-duckdb.txt', 'docs/runbook.md'],
+];
+
 /** Everything that `npm test` omits or runs with smaller numbers. */
 export const suites: readonly Suite[] = [
   {
@@ -210,11 +217,13 @@ export const suites: readonly Suite[] = [
   },
   {
     name: 'containers',
-    script: ['test:containers'],
-    touches: [
-      ...['Dockerfile', '.dockerignore', 'docker-compose.yml', 'deploy/', 'test/containers/'],
-      ...['package.json', 'dbt/requirements.txt', 'dbt/requirements-duckdb.txt', 'docs/runbook.md'],
-    ],
+    script: ['test:containers', '--exclude', containerFaults],
+    touches: ofContainers,
+  },
+  {
+    name: 'containers-faults',
+    script: ['test:containers', containerFaults],
+    touches: ofContainers,
   },
   {
     name: 'superset',
