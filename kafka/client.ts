@@ -6,7 +6,7 @@ import type { Topics } from '../schemas/topics.ts';
 import type { ClientCertificate, KafkaAccess, KafkaLogin } from './access.ts';
 import { boundDecoding } from './batches/fetch-response.ts';
 import type { Skip } from './batches/skip.ts';
-import { patchKafkajs } from './kafkajs-internals.ts';
+import { patchKafkajs } from './kafkajs-patches.ts';
 import { createTokenProvider } from './oauth-token.ts';
 import { Reach } from './reach.ts';
 import { openRegistry, type Registry } from './schema-registry/registry.ts';
