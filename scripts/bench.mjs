@@ -12,5 +12,6 @@ if (!/^[\w-]+$/.test(name) || !existsSync(file)) {
   );
   process.exit(2);
 }
-await ensure(['npm', 'dbt', 'kafka', 'redis', 'snowflake']).catch(fail);
+const peers = name === 'peers' ? ['peers'] : [];
+await ensure(['npm', 'dbt', 'kafka', 'redis', 'snowflake', ...peers]).catch(fail);
 process.exit(await exec(node(), [file, ...args]));

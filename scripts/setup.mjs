@@ -92,6 +92,7 @@ const parts = {
   lint: venv('lint', 'dbt/requirements-lint.txt'),
   snowflake: venv('snowflake', 'test/support/snowflake/emulator/requirements.txt', 11),
   superset: venv('superset', 'deploy/superset/requirements.txt', 11),
+  peers: venv('peers', 'bench/peers/requirements.txt', 11),
   kafka: {
     what: 'the Kafka broker',
     inputs: ['kafka/broker/pom.xml', 'kafka/broker/jars.sha256'],

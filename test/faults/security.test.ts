@@ -149,6 +149,7 @@ describe('installed software', () => {
     'dbt/requirements-duckdb.txt',
     'dbt/requirements-lint.txt',
     'test/support/snowflake/emulator/requirements.txt',
+    'bench/peers/requirements.txt',
   ])('[S6] for Python is pinned by version and hash: %s', (file) => {
     const requirements = read(file)
       .replace(/\\\n/g, ' ')
