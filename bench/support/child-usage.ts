@@ -8,16 +8,24 @@ export function childrensCpuSeconds(): number | null {
   return time && childrenOf(process.pid).reduce((sum, pid) => sum + (cpuTime(pid)?.self ?? 0), time.descendants);
 }
 
-/** Reads the largest resident memory of the child processes ten times a second, until it is disposed. */
+/**
+ * Reads the resident memory of the child processes ten times a second, until it is disposed: the largest of their lives, or, as `VmRSS`,
+ * the present one.
+ */
 export class ChildMemory implements Disposable {
+  readonly #line: RegExp;
   readonly #timer = setInterval(() => this.#read(), 100);
   /** 0 if the system does not report it. */
   peakMegabytes = 0;
 
+  constructor(field: 'VmHWM' | 'VmRSS' = 'VmHWM') {
+    this.#line = new RegExp(`^${field}:\\s+(\\d+)`, 'm');
+  }
+
   #read(): void {
     try {
       for (const pid of childrenOf(process.pid)) {
-        const [, kilobytes] = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+        const [, kilobytes] = this.#line.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
         this.peakMegabytes = Math.max(this.peakMegabytes, Math.round(Number(kilobytes ?? 0) / 1_024));
       }
     } catch {
