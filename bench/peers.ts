@@ -5,7 +5,8 @@
  *
  * The yardsticks read the same topic into a new DuckDB file each time, with the same columns: dlt, with a resource written like its
  * own source for Kafka, and Singer, a tap that prints the records for `target-duckdb`. All three run alternately, as processes that
- * start for one load; seconds are from the start of the process to its end. The documents that each one has loaded are compared.
+ * start for one load; seconds are from the start of the process to its end, and CPU seconds those of all its processes, without the broker. The documents that
+ * each one has loaded are compared. Linux only: it reads /proc.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,6 +15,7 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { formatTable } from '../runtime/table.ts';
+import { cpuTime } from '../test/runner/cpu-time.ts';
 import { topics } from '../test/support/kafka/topics.ts';
 import { CommandLine } from './support/command-line.ts';
 import { median } from './support/median.ts';
@@ -67,41 +69,61 @@ function loadsOf(folder: string, brokers: string): Readonly<Record<string, Load>
   };
 }
 
-/** Seconds of each program, measured alternately. @throws Error if they have loaded different documents. */
-async function measure(folder: string, loads: Readonly<Record<string, Load>>): Promise<Map<string, number[]>> {
-  const seconds = new Map<string, number[]>(Object.keys(loads).map((name) => [name, []]));
+interface Cost {
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+}
+
+/** The broker has not ended, so it does not count. */
+const cpuOfEnded = (): number => cpuTime()?.descendants ?? Number.NaN;
+
+async function costOf(load: Load, path: string): Promise<Cost> {
+  const [cpu, started] = [cpuOfEnded(), performance.now()];
+  await load(path);
+  return { seconds: (performance.now() - started) / 1_000, cpuSeconds: cpuOfEnded() - cpu };
+}
+
+/** The costs of each program, measured alternately. @throws Error if they have loaded different documents. */
+async function measure(folder: string, loads: Readonly<Record<string, Load>>): Promise<Map<string, Cost[]>> {
+  const costs = new Map<string, Cost[]>(Object.keys(loads).map((name) => [name, []]));
   const contents = new Set<string>();
   for (let index = 1; index <= Number(values.runs); index += 1) {
     for (const [name, load] of Object.entries(loads)) {
       const path = join(folder, `${name}-${index}.duckdb`);
-      const started = performance.now();
-      await load(path);
-      const elapsed = (performance.now() - started) / 1_000;
-      seconds.get(name)?.push(elapsed);
+      const cost = await costOf(load, path);
+      costs.get(name)?.push(cost);
       const { rows, hash } = await moviesInFile(path);
       contents.add(hash);
-      process.stderr.write(`run ${index}: ${name} ${elapsed.toFixed(2)} s, load ${loadavg()[0]?.toFixed(1)}\n`);
+      const [seconds, cpu, busy] = [cost.seconds, cost.cpuSeconds, loadavg()[0] ?? 0].map((figure) =>
+        figure.toFixed(2),
+      );
+      process.stderr.write(`run ${index}: ${name} ${seconds} s, CPU ${cpu} s, load ${busy}\n`);
       if (rows !== movies || contents.size > 1) throw new Error(`${name} has loaded ${rows} rows: ${hash}`);
     }
   }
-  return seconds;
+  return costs;
+}
+
+const rounded = (figure: number): number => Number(figure.toFixed(2));
+
+function rowsOf(costs: ReadonlyMap<string, readonly Cost[]>) {
+  const medians = [...costs].map(([program, all]) => ({
+    program,
+    seconds: median(all.map(({ seconds }) => seconds)),
+    cpu: median(all.map(({ cpuSeconds }) => cpuSeconds)),
+  }));
+  const [ours = { seconds: Number.NaN, cpu: Number.NaN }] = medians;
+  return medians.map(({ program, seconds, cpu }) => ({
+    ...{ program, seconds: rounded(seconds), rowsPerSecond: Math.round(movies / seconds) },
+    ...{ timesOurs: rounded(seconds / ours.seconds), cpuSeconds: rounded(cpu), cpuTimesOurs: rounded(cpu / ours.cpu) },
+  }));
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-peers-'));
 try {
   await using topic = await openRawTopic(folder, Number(values.partitions));
   await topic.publish(movies);
-  const measured = [...(await measure(folder, loadsOf(folder, topic.brokers)))].map(([name, all]) => ({
-    name,
-    seconds: median(all),
-  }));
-  const ours = measured[0]?.seconds ?? Number.NaN;
-  const rows = measured.map(({ name, seconds }) => ({
-    program: name,
-    seconds: Number(seconds.toFixed(2)),
-    rowsPerSecond: Math.round(movies / seconds),
-    timesOurs: Number((seconds / ours).toFixed(2)),
-  }));
+  const rows = rowsOf(await measure(folder, loadsOf(folder, topic.brokers)));
   const fastest = Math.min(...rows.slice(1).map(({ timesOurs }) => timesOurs));
   const verdict = `the faster peer takes ${fastest} times as long; target ${target}: ${fastest >= target ? 'pass' : 'fail'}`;
   process.stdout.write(

@@ -5,8 +5,8 @@
  *
  * Before each build, a loader appends `batches` batches of `batch-rows` answers; the scheduler's rounds then build in the process that
  * it keeps, and publish GOLD. Movies are answered again and again: only the history grows. At random moments, loader, scheduler or dbt
- * are killed with -9. The yardsticks of the same run: the builds of the first tenth, and a new deployment that has loaded the same
- * answers in large batches and built once. A year of one batch in 15 seconds is `--builds 5000`. Linux only: it reads /proc.
+ * are killed with -9. The yardsticks of the same run: the first tenth of the builds without a kill, and a new deployment that has loaded
+ * the same answers in large batches and built once. A year of one batch in 15 seconds is `--builds 5000`. Linux only: it reads /proc.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';

@@ -33,7 +33,7 @@ export class YearOfAnswers {
     this.#catalogue = new GeneratedCatalogue({ movies: plan.movies });
   }
 
-  /** The batch of a partition with the offsets `[first, next)`. Answers go to the partitions in turn. */
+  /** The batch of a partition with the offsets `[first, next)`. Each answer goes to the partition after that of the one before. */
   batch(partition: number, first: number, next: number): Batch {
     return {
       table: 'raw_movies',

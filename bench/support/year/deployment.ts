@@ -56,34 +56,26 @@ export class Deployment implements AsyncDisposable {
   /** Loads, then lets the scheduler build. What was killed starts again, and continues. */
   async round(load: LoadRequest, kill: Kill | null = null): Promise<Round> {
     const victim = kill === null ? undefined : victims[kill.who];
+    const share = kill?.share ?? 0;
     const started = performance.now();
-    if (kill && victim?.name === 'loader') await this.#killIn(this.#loader, load, this.#last.load * kill.share, victim);
+    if (victim?.name === 'loader') await killIn(this.#loader, load, this.#last.load * share, victim);
     await this.#loader.ask(load);
     const loadSeconds = (performance.now() - started) / 1_000;
-    if (kill && victim && victim.name !== 'loader') {
-      await this.#killIn(this.#scheduler, {}, this.#last.build * kill.share, victim);
-    }
+    if (victim && victim.name !== 'loader') await killIn(this.#scheduler, {}, this.#last.build * share, victim);
     const report = await this.#build();
-    this.#last = { load: loadSeconds, build: report.seconds };
+    if (!victim) this.#last = { load: loadSeconds, build: report.seconds };
     return { ...report, loadSeconds, killed: victim?.name ?? null };
   }
 
-  /** A round that failed is repeated after the scheduler's delay. */
+  /** Rounds until no build is due: after a failure, the scheduler waits before the next build. */
   async #build(): Promise<RoundReport> {
     const giveUpAt = performance.now() + 300_000;
     for (;;) {
       const report = await this.#scheduler.ask<RoundReport>({});
-      if (report.outcome === 'success' || report.outcome === 'warned') return report;
-      if (performance.now() > giveUpAt) throw new Error(`no build succeeds, the last round: ${report.outcome}`);
+      if (!report.isDue) return report;
+      if (performance.now() > giveUpAt) throw new Error(`no build succeeds, the last round: ${report.failure}`);
       await systemClock.sleep(1_000);
     }
-  }
-
-  async #killIn(worker: Worker, request: object, seconds: number, victim: (typeof victims)[number]): Promise<void> {
-    const asked = worker.ask(request).catch(() => {});
-    await systemClock.sleep(seconds * 1_000);
-    await worker.kill(victim);
-    await asked;
   }
 
   /** The models and tests that have become slower, by the log of the runs. */
@@ -112,4 +104,16 @@ export class Deployment implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.end();
   }
+}
+
+async function killIn(
+  worker: Worker,
+  request: object,
+  seconds: number,
+  victim: (typeof victims)[number],
+): Promise<void> {
+  const asked = worker.ask(request).catch(() => {});
+  await systemClock.sleep(seconds * 1_000);
+  await worker.kill(victim);
+  await asked;
 }

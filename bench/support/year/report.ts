@@ -28,10 +28,11 @@ const figures = {
     Math.max(...rounds.map(({ ownMegabytes }) => ownMegabytes)),
 };
 
-/** The first and the last tenth of the builds, and their ratio. */
+/** The first and the last tenth of the builds without a kill, and their ratio. */
 function tenths(
-  rounds: readonly Round[],
+  all: readonly Round[],
 ): { readonly figure: string; readonly first: number; readonly last: number; readonly ratio: number }[] {
+  const rounds = all.filter(({ killed }) => killed === null);
   const count = Math.ceil(rounds.length / 10);
   return Object.entries(figures).map(([figure, of]) => {
     const [first, last] = [of(rounds.slice(0, count)), of(rounds.slice(-count))];
