@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { startBroker } from '../../kafka/broker/start-broker.ts';
+import { startLocalBroker } from '../../kafka/broker/local-broker.ts';
 import { openKafkaCluster } from '../../kafka/cluster.ts';
 import { createLogger } from '../../runtime/logger.ts';
 import type { RawMovie } from '../../schemas/records.ts';
@@ -16,7 +16,7 @@ export interface RawTopic extends AsyncDisposable {
 export async function openRawTopic(folder: string, partitions: number): Promise<RawTopic> {
   const resources = new AsyncDisposableStack();
   const jarsDir = join(import.meta.dirname, '../..', '.tools', 'kafka');
-  const broker = resources.use(await startBroker({ dataDir: join(folder, 'kafka'), jarsDir, isOpen: true }));
+  const broker = resources.use(await startLocalBroker({ dataDir: join(folder, 'kafka'), jarsDir, isOpen: true }));
   const log = createLogger('warn', []);
   const connection = { brokers: broker.brokers, ssl: false, sasl: undefined, clientId: 'bench', topics, log };
   const kafka = resources.use(openKafkaCluster(connection));

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { childrenOf } from '../child-usage.ts';
+import { childrenOf } from '../../../test/support/processes/process-tree.ts';
 
 /** In a worker: answers each request of the benchmark, one after the other. A failure ends the process. */
 export function answerRequests<Request, Reply>(answer: (request: Request) => Promise<Reply>): void {
@@ -49,7 +49,7 @@ export class Worker implements AsyncDisposable {
   async kill(who: { readonly own: boolean; readonly children: boolean }): Promise<number> {
     const child = this.#child;
     if (!child?.pid) return 0;
-    const pids = [...(who.own ? [child.pid] : []), ...(who.children ? childrenOf(child.pid).map(Number) : [])];
+    const pids = [...(who.own ? [child.pid] : []), ...(who.children ? childrenOf(child.pid) : [])];
     for (const pid of pids) process.kill(pid, 'SIGKILL');
     if (who.own && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     if (who.own) this.#child = null;
