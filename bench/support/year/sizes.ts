@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Megabytes of what a deployment has on disk. */
+/** The size of the files of a deployment, in megabytes. */
 export interface Sizes {
   readonly warehouse: number;
   readonly publishedCopy: number;
