@@ -23,6 +23,11 @@ const defaultPatienceMs = 20_000;
 const quietMs = 1_000;
 /** How long (ms) calls may continue after the signal. */
 const lastTriesMs = 5_000;
+/**
+ * A call without an answer after this time (ms) fails, although it may still succeed. If most brokers are down, the
+ * remaining one answers everything but writes, which hang until the request timeout: 30 s.
+ */
+const noAnswerMs = 5_000;
 
 /**
  * Whether Kafka is in reach for the clients of this process. Only this class decides whether a call is repeated. Every call to
@@ -66,7 +71,7 @@ export class Reach {
     using trouble = this.trouble(doing);
     for (;;) {
       try {
-        return await this.orGiveUp(ask());
+        return await this.#answerOf(ask(), trouble);
       } catch (error) {
         await trouble.after(error);
       }
@@ -128,6 +133,15 @@ export class Reach {
     this.#reason = reason;
   }
 
+  async #answerOf<T>(work: Promise<T>, trouble: Trouble): Promise<T> {
+    const late = setTimeout(() => trouble.hangs(noAnswerMs), noAnswerMs).unref();
+    try {
+      return await this.orGiveUp(work);
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
   #endIfQuiet(): void {
     if (this.#failing.size > 0 || this.#reason === null) return;
     this.#reason = null;
@@ -156,6 +170,8 @@ export class Trouble implements Disposable {
   #attempts = 0;
   /** Monotonic ms of the first failure since it worked. */
   #failingSince: number | undefined;
+  /** Monotonic ms since when every answer has been that the topic is unknown. */
+  #unknownSince: number | undefined;
   #reason = '';
   #timer: NodeJS.Timeout | undefined;
   #isReported = false;
@@ -173,9 +189,11 @@ export class Trouble implements Disposable {
     if (!isOutage(error)) throw failure;
     const { patienceMs, clock, random } = this.#options;
     this.fails(failure.message);
-    const failingMs = clock.monotonic() - (this.#failingSince ?? 0);
+    const now = clock.monotonic();
     const isUnknown = isUnknownTopic(error);
-    if (failingMs >= (isUnknown ? Math.min(patienceMs, unknownTopicMs) : patienceMs)) {
+    this.#unknownSince = isUnknown ? (this.#unknownSince ?? now) : undefined;
+    const failingMs = now - (this.#failingSince ?? now);
+    if (failingMs >= patienceMs || now - (this.#unknownSince ?? now) >= unknownTopicMs) {
       const remedy = isUnknown ? 'is the topic there?' : this.#reach.server.remedy;
       throw new KafkaError(`${failure.message}. Tried for ${formatDuration(failingMs)}: ${remedy}`, { cause: error });
     }
@@ -192,11 +210,17 @@ export class Trouble implements Disposable {
     else this.#timer ??= setTimeout(() => this.#report(), graceMs).unref();
   }
 
+  /** It has not answered for `ms`. */
+  hangs(ms: number): void {
+    this.fails(`${this.#doing}: no answer for ${formatDuration(ms)}`);
+  }
+
   /** It works again. */
   works(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#failingSince = undefined;
+    this.#unknownSince = undefined;
     this.#attempts = 0;
     if (this.#isReported) this.#reach.report(this, null);
     this.#isReported = false;

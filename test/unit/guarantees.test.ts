@@ -40,7 +40,7 @@ const everyId = [
   'R175',
   'R176',
   'R177',
-  ...range('R', 191).slice(179),
+  ...range('R', 192).slice(179),
   ...range('S', 14),
   ...range('Z', 5),
 ];

@@ -419,6 +419,17 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         expect(await fixture.sql('select batch_id from bronze.load_batches')).toHaveLength(1);
       });
 
+      it('[R63] add no row that already exists, also if the record is read differently now', async () => {
+        await load(fixture, batch(0, 10));
+        const rows = batch(5, 10).rows.map((row) => ({ ...row, fetchedAt: new Date(Date.UTC(2026, 5, 1)) }));
+        await extendTo(async (backfill) => {
+          await backfill.begin([range(5, 10)]);
+          await backfill.append([{ ...batch(5, 10), rows }]);
+          expect(backfill.added).toBe(0);
+        });
+        expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+      });
+
       it('add missing rows as a separate batch, each time they are missing', async () => {
         await load(fixture, batch(0, 10));
         for (const replay of ['first', 'second']) {

@@ -137,6 +137,48 @@ describe('the reach of Kafka', () => {
     await failed;
   });
 
+  it('is not given up for a topic that is unknown only at the end of an outage', async () => {
+    let error: Error = refused();
+    const call = reachOf().persist('asking', async () => {
+      if (performance.now() < 60_000) throw error;
+      return 'done';
+    });
+    await vi.advanceTimersByTimeAsync(55_000);
+    error = protocolError('UNKNOWN_TOPIC_OR_PARTITION', true);
+    await vi.advanceTimersByTimeAsync(7_000);
+    expect(await call).toBe('done');
+  });
+
+  it('[R192] is lost while a call has no answer, also if other calls are answered', async () => {
+    const reach = reachOf();
+    const write = Promise.withResolvers<string>();
+    const call = reach.persist('writing to x', () => write.promise);
+    const reasons = new Set<string | null>();
+    await vi.advanceTimersByTimeAsync(6_000);
+    for (let probes = 0; probes < 20; probes += 1) {
+      await reach.persist('probing', async () => 'here');
+      await vi.advanceTimersByTimeAsync(1_000);
+      reasons.add(reach.reason);
+    }
+    expect([...reasons]).toEqual(['writing to x: no answer for 5.0 s']);
+    write.resolve('written');
+    expect(await call).toBe('written');
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(reach.reason).toBeNull();
+    expect(lines).toHaveLength(2);
+  });
+
+  it('is not lost while each call is answered within five seconds', async () => {
+    const reach = reachOf();
+    const slow = () => new Promise((resolve) => void setTimeout(resolve, 4_900));
+    const calls = (async () => {
+      for (let round = 0; round < 3; round += 1) await reach.persist('writing to x', slow);
+    })();
+    await vi.advanceTimersByTimeAsync(20_000);
+    await calls;
+    expect(lines).toEqual([]);
+  });
+
   it('is waited for only a few more seconds after a stop request', async () => {
     const stop = new AbortController();
     const reach = reachOf({ signal: stop.signal });
