@@ -47,6 +47,7 @@ export interface LoaderPorts {
 
 /** What one transaction loaded into BRONZE. */
 export interface Flush {
+  /** Without those that BRONZE already had at another offset. */
   readonly rows: number;
   readonly partitions: number;
   readonly ms: number;
@@ -248,14 +249,13 @@ class Loader implements PartitionHandler {
     const started = this.#ports.clock.monotonic();
     this.#ports.onBuffered?.(this.#collected.bytes);
     // crash point: loader.batch-due
-    const loaded = await this.#append(taken); // mutant: loader.hint-after-rows
+    const { loaded, rows } = await this.#append(taken); // mutant: loader.hint-after-rows
     // crash point: loader.committed
     this.#ports.onAvailable?.(true);
     this.#outage = null;
     for (const { partition, nextOffset } of loaded) {
       this.#awaited.note(partition.topic, partition.topicId, partition.partition, nextOffset);
     }
-    const rows = loaded.reduce((sum, pending) => sum + pending.rows.length, 0);
     const flush = { rows, partitions: loaded.length, ms: Math.round(this.#ports.clock.monotonic() - started) };
     this.#ports.log.info(flush, 'batch loaded');
     this.#ports.onLoaded?.(flush);
@@ -263,14 +263,17 @@ class Loader implements PartitionHandler {
     this.#endIfDone();
   }
 
-  /** Retries until the warehouse has accepted the batches. @returns those that it accepted, without those loaded by another loader. */
-  async #append(taken: readonly Pending[]): Promise<readonly Pending[]> {
+  /**
+   * Retries until the warehouse has accepted the batches. @returns those that it accepted, without those loaded by another loader, and
+   * the number of rows that it added.
+   */
+  async #append(taken: readonly Pending[]): Promise<{ loaded: readonly Pending[]; rows: number }> {
     let pending = taken;
     const startedAt = this.#ports.clock.monotonic();
     for (let tries = 1; ; tries += 1) {
       try {
-        if (pending.length > 0) await this.#ports.warehouse.append(pending.map(toBatch));
-        return pending;
+        const rows = pending.length > 0 ? await this.#ports.warehouse.append(pending.map(toBatch)) : 0;
+        return { loaded: pending, rows };
       } catch (error) {
         if (error instanceof FencedError)
           pending = await this.#realign(pending, error); // mutant: loader.fenced

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { runLoader } from '../consumers/loader.ts';
+import { type Flush, runLoader } from '../consumers/loader.ts';
 import { parkRefused } from '../consumers/park-refused.ts';
 import { sharedTopics } from '../consumers/shared-topics.ts';
 import type { Gap } from '../kafka/gap.ts';
@@ -69,7 +69,7 @@ export async function rebuildBronze(
     return { ...range, from: filled.get(range.partition.topic)?.get(range.partition.partition) ?? range.from };
   });
   const filling = systemClock.monotonic();
-  const unreadable = await fill(platform, context, rebuild, { ranges, rawTopics, acceptedGaps });
+  const { unreadable } = await fill(platform, context, rebuild, { ranges, rawTopics, acceptedGaps });
   const fillSeconds = secondsSince(filling);
   context.progress.note('rebuilt  comparing it with the live BRONZE');
   const refused = await parkRefused(platform, await rebuild.missing());
@@ -108,10 +108,10 @@ export async function extendBronze(
   const isWanted = (record: ConsumerRecord) => isOfSelectedMovie(selection, record);
   const filling = systemClock.monotonic();
   const reading = { ranges, rawTopics: [rawMovies], acceptedGaps, isWanted };
-  const unreadable = await fill(platform, context, backfill, reading);
+  const { added, unreadable } = await fill(platform, context, backfill, reading);
   const fillSeconds = secondsSince(filling);
   await backfill.finish();
-  return { ...planOf(ranges), added: backfill.added, unreadable, seconds: secondsSince(started), fillSeconds };
+  return { ...planOf(ranges), added, unreadable, seconds: secondsSince(started), fillSeconds };
 }
 
 /** The offsets of another topic say nothing about this one: the replay would wait for records that never come. */
@@ -177,16 +177,25 @@ interface Fill {
   readonly isWanted?: (record: ConsumerRecord) => boolean;
 }
 
-/** Runs the loader's own stage, from the warehouse's positions to the ends of the ranges. @returns the records that it could not read. */
-async function fill(platform: Platform, context: Context, warehouse: Warehouse, fill: Fill): Promise<number> {
+/**
+ * Runs the loader's own stage, from the warehouse's positions to the ends of the ranges. @returns the rows that it added, and the records
+ * that it could not read.
+ */
+async function fill(
+  platform: Platform,
+  context: Context,
+  warehouse: Warehouse,
+  fill: Fill,
+): Promise<{ readonly added: number; readonly unreadable: number }> {
   const { ranges, rawTopics, acceptedGaps, isWanted } = fill;
-  if (lengthOf(ranges) === 0) return 0;
+  if (lengthOf(ranges) === 0) return { added: 0, unreadable: 0 };
   const { config, log, signal } = context;
   const { cluster, clusterId } = await platform.kafka();
   const ends = endsOf(ranges);
   const group = `${config.kafka.groups.replayRaw}-${randomUUID()}`;
   const source = cluster.partitionSource(rawTopics, { group, acceptedGaps });
   const parked = new CountingSink();
+  let added = 0;
   const ports = {
     source: boundedSource(source, ends, isWanted),
     warehouse: withProgress(warehouse, context, lengthOf(ranges)),
@@ -196,12 +205,15 @@ async function fill(platform: Platform, context: Context, warehouse: Warehouse, 
     clock: systemClock,
     random: Math.random,
     log,
+    onLoaded: ({ rows }: Flush) => {
+      added += rows;
+    },
     shared: sharedTopics(cluster.admin, { group, target: warehouseAccess(context).name }),
   };
   await runLoader(ports, { limits: config.load, signal, until: Promise.resolve(ends) });
   await cluster.admin.deleteGroup(group);
   signal.throwIfAborted();
-  return parked.count;
+  return { added, unreadable: parked.count };
 }
 
 function endsOf(ranges: readonly PartitionRange[]): Map<string, Offsets> {
@@ -220,9 +232,10 @@ function withProgress(warehouse: Warehouse, { progress }: Context, total: number
     migrate: () => warehouse.migrate(),
     positions: (topic) => warehouse.positions(topic),
     append: async (batches) => {
-      await warehouse.append(batches);
+      const rows = await warehouse.append(batches);
       done += batches.reduce((sum, { firstOffset, nextOffset }) => sum + Number(nextOffset - firstOffset), 0);
       progress.update('replay', { done, total, unit: 'records' });
+      return rows;
     },
     [Symbol.asyncDispose]: async () => {},
   };

@@ -73,12 +73,12 @@ export interface Warehouse extends AsyncDisposable {
   /**
    * Appends rows and their positions in one transaction: all of `batches` or nothing. The stored position of
    * each partition is compared with `firstOffset` and set to `nextOffset` (a partition never loaded accepts any).
-   * Leaves out rows that were sent back if another row has the same answer.
+   * Leaves out rows that were sent back if another row has the same answer. @returns the number of rows that it added.
    * @throws FencedError if a stored position differs: another loader loaded these rows, or these are not the next ones.
    * @throws InvalidRowsError if a body is not UTF-8 JSON, or is nested thousands of levels deep: BRONZE never
    * contains a document that a query cannot read.
    */
-  append(batches: readonly Batch[]): Promise<void>;
+  append(batches: readonly Batch[]): Promise<number>;
 }
 
 /**
@@ -133,8 +133,6 @@ export interface PartitionRange {
  * answer BRONZE has at another offset is not missing.
  */
 export interface Backfill extends Warehouse {
-  /** Rows that this replay has added so far. */
-  readonly added: number;
   /** Starts or resumes. @returns the ranges with which this replay began, each from its present position. */
   begin(ranges: readonly PartitionRange[]): Promise<readonly PartitionRange[]>;
   /** Deletes the positions: the next replay of the same name starts from scratch. */

@@ -19,7 +19,7 @@ class ClosedWarehouse extends MemoryWarehouse {
     this.#clock = clock;
   }
 
-  override async append(): Promise<void> {
+  override async append(): Promise<number> {
     this.triedAt.push(this.#clock.monotonic());
     throw new WarehouseUnavailableError('closed');
   }

@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Ledger } from '../ledger.ts';
-import { type NumberedBatch, rowsIn } from '../numbered-batch.ts';
+import type { NumberedBatch } from '../numbered-batch.ts';
 import { numberMissing, rangeOf, replayTable, withoutRows } from '../replay-table.ts';
 import type { Backfill, Batch, PartitionRange, TopicId } from '../warehouse.ts';
 import type { DuckDbFileOptions } from './file.ts';
@@ -19,20 +19,11 @@ export async function openDuckDbBackfill(options: DuckDbFileOptions, name: strin
 }
 
 class DuckDbBackfill extends DuckDbWarehouse implements Backfill {
-  readonly #ledger: ReplayLedger;
   readonly #table: string;
-  added = 0;
 
   constructor(file: SharedFile, clock: Clock, table: string) {
-    const ledger = new ReplayLedger(table);
-    super(file, clock, ledger);
-    this.#ledger = ledger;
+    super(file, clock, new ReplayLedger(table));
     this.#table = table;
-  }
-
-  override async append(batches: readonly Batch[]): Promise<void> {
-    await super.append(batches);
-    this.added += this.#ledger.lastTaken;
   }
 
   begin(ranges: readonly PartitionRange[]): Promise<readonly PartitionRange[]> {
@@ -74,8 +65,6 @@ async function storedRanges(connection: DuckDBConnection, table: string): Promis
 class ReplayLedger implements Ledger<DuckDBConnection> {
   readonly prefix = '';
   readonly #table: string;
-  /** Rows of the last call. */
-  lastTaken = 0;
 
   constructor(table: string) {
     this.#table = table;
@@ -97,7 +86,6 @@ class ReplayLedger implements Ledger<DuckDBConnection> {
       },
     );
     for (const numbered of taken) await recordBatch(connection, this.prefix, numbered);
-    this.lastTaken = rowsIn(taken);
     return taken;
   }
 }

@@ -7,7 +7,7 @@ import { type BronzeColumn, columnsIn, refuseOtherColumns } from '../bronze-colu
 import { isStorable } from '../document.ts';
 import { withoutExpired } from '../expiry.ts';
 import type { Ledger } from '../ledger.ts';
-import type { NumberedBatch } from '../numbered-batch.ts';
+import { type NumberedBatch, rowsIn } from '../numbered-batch.ts';
 import { type RowAddress, refuseRows, rowsWhere } from '../row-address.ts';
 import { withoutRepeated } from '../sent-back.ts';
 import type { Batch, PartitionId, TopicId, Warehouse } from '../warehouse.ts';
@@ -50,13 +50,13 @@ export class DuckDbWarehouse implements Warehouse {
     return this.file.use((connection) => this.#ledger.positions(connection, topic));
   }
 
-  async append(given: readonly Batch[]): Promise<void> {
+  async append(given: readonly Batch[]): Promise<number> {
     const now = this.clock.now();
     const before = new Date(Math.max(0, now - this.file.retentionMs));
     const { batches, expired } = withoutExpired(given, before);
     refuseRows(rowsWhere(batches, ({ body }) => !isStorable(body))); // mutant: warehouse.storable-documents
     // mutant: warehouse.transaction
-    await this.file.transaction(async (connection) => {
+    return await this.file.transaction(async (connection) => {
       // crash point: loader.begun
       const { prefix } = this.#ledger;
       const wanted = await withoutRepeated(batches, queryOf(connection), { prefix });
@@ -68,6 +68,7 @@ export class DuckDbWarehouse implements Warehouse {
       // crash point: loader.rows-written
       refuseRows(await unreadableRows(connection, numbered, prefix)); // mutant: warehouse.readable-documents
       // crash point: loader.before-commit
+      return rowsIn(numbered);
     });
   }
 

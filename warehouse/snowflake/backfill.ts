@@ -1,5 +1,5 @@
 import type { Ledger } from '../ledger.ts';
-import { type NumberedBatch, rowsIn } from '../numbered-batch.ts';
+import type { NumberedBatch } from '../numbered-batch.ts';
 import { numberMissing, rangeOf, replayTable, withoutRows } from '../replay-table.ts';
 import type { Backfill, Batch, PartitionRange, TopicId } from '../warehouse.ts';
 import { LoadLedger, lastLoadSeq, movePositions, partitionKey, recordBatches, storedPositions } from './ledger.ts';
@@ -16,20 +16,11 @@ export async function openSnowflakeBackfill(options: SnowflakeWarehouseOptions, 
 }
 
 class SnowflakeBackfill extends SnowflakeWarehouse implements Backfill {
-  readonly #ledger: ReplayLedger;
   readonly #table: string;
-  added = 0;
 
   constructor(options: SnowflakeWarehouseOptions, table: string) {
-    const ledger = new ReplayLedger(table);
-    super(options, ledger);
-    this.#ledger = ledger;
+    super(options, new ReplayLedger(table));
     this.#table = table;
-  }
-
-  override async append(batches: readonly Batch[]): Promise<void> {
-    await super.append(batches);
-    this.added += this.#ledger.lastTaken;
   }
 
   async begin(ranges: readonly PartitionRange[]): Promise<readonly PartitionRange[]> {
@@ -88,8 +79,6 @@ async function storedRanges(session: SnowflakeSession, table: string): Promise<P
 class ReplayLedger implements Ledger<SnowflakeSession, LoadLock> {
   readonly prefix = '';
   readonly #table: string;
-  /** Rows of the last call. */
-  lastTaken = 0;
 
   constructor(table: string) {
     this.#table = table;
@@ -112,7 +101,6 @@ class ReplayLedger implements Ledger<SnowflakeSession, LoadLock> {
       },
     );
     await recordBatches(lock, this.prefix, taken);
-    this.lastTaken = rowsIn(taken);
     return taken;
   }
 }

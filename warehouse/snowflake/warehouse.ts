@@ -68,7 +68,7 @@ export class SnowflakeWarehouse implements Warehouse {
     return this.client.use((session) => this.#ledger.positions(session, topic));
   }
 
-  async append(given: readonly Batch[]): Promise<void> {
+  async append(given: readonly Batch[]): Promise<number> {
     const now = this.clock.now();
     const before = new Date(Math.max(0, now - this.#retentionMs)); // mutant: snowflake.expired
     const { batches, expired } = withoutExpired(given, before);
@@ -84,9 +84,10 @@ export class SnowflakeWarehouse implements Warehouse {
       // These documents were never stored, so nothing is left to remove.
       if (expired > 0) await recordCutoff(lock, { before, isFinished: true });
       // crash point: snowflake.rows-written
+      return rowsIn(numbered);
     };
     try {
-      await this.client.transaction(load, (session) => areTaken(session, this.#ledger, batches));
+      return await this.client.transaction(load, (session) => areTaken(session, this.#ledger, batches));
     } catch (error) {
       if (isAboutValues(error)) refuseRows(await this.#refusedRows(batches, ingestedAt));
       throw error;

@@ -37,11 +37,16 @@ export class MemoryPartitionSource implements PartitionSource {
   }
 
   /** Adds a value at the next offset of a partition; `undefined` leaves a hole, as compaction does. */
-  append(topic: string, partition: number, values: readonly (Buffer | null | undefined)[]): void {
+  append(
+    topic: string,
+    partition: number,
+    values: readonly (Buffer | null | undefined)[],
+    headers: ConsumerRecord['headers'] = {},
+  ): void {
     this.#assigned.set(`${topic}/${partition}`, [topic, partition]);
     const offset = this.end(topic, partition);
     values.forEach((value, index) => {
-      const record = { topic, partition, offset: offset + BigInt(index), timestamp: 0 };
+      const record = { topic, partition, offset: offset + BigInt(index), timestamp: 0, headers };
       if (value === undefined) this.#holes.set(`${topic}/${partition}`, record.offset + 1n);
       else this.#records.push({ ...record, key: keyOf(topic, value), value });
     });

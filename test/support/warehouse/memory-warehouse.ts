@@ -35,7 +35,7 @@ export class MemoryWarehouse implements Warehouse {
     return new Map(ofTopic.map(({ id, next }) => [id.partition, next]));
   }
 
-  async append(given: readonly Batch[]): Promise<void> {
+  async append(given: readonly Batch[]): Promise<number> {
     const before = new Date(Math.max(0, Date.now() - this.#retentionMs));
     const batches = await withoutRepeated(withoutExpired(given, before).batches, async () => this.#answers());
     // From here on without a wait, as in a transaction.
@@ -54,6 +54,7 @@ export class MemoryWarehouse implements Warehouse {
       this.#positions.set(keyOf(batch.partition), { id: batch.partition, next: batch.nextOffset });
     }
     if (failure?.when === 'after') throw failure.error;
+    return batches.reduce((sum, { rows }) => sum + rows.length, 0);
   }
 
   /** The answers of all rows, as a query returns them. */

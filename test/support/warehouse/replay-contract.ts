@@ -411,9 +411,8 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         await load(fixture, batch(0, 10));
         await extendTo(async (backfill) => {
           await backfill.begin([range(2, 10)]);
-          await backfill.append([batch(2, 10)]);
+          expect(await backfill.append([batch(2, 10)])).toBe(0);
           expect(await nextOf(backfill)).toBe(10n);
-          expect(backfill.added).toBe(0);
         });
         expect(await offsets(fixture)).toHaveLength(10);
         expect(await fixture.sql('select batch_id from bronze.load_batches')).toHaveLength(1);
@@ -424,8 +423,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         const rows = batch(5, 10).rows.map((row) => ({ ...row, fetchedAt: new Date(Date.UTC(2026, 5, 1)) }));
         await extendTo(async (backfill) => {
           await backfill.begin([range(5, 10)]);
-          await backfill.append([{ ...batch(5, 10), rows }]);
-          expect(backfill.added).toBe(0);
+          expect(await backfill.append([{ ...batch(5, 10), rows }])).toBe(0);
         });
         expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
       });
@@ -436,9 +434,8 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
           await fixture.sql('delete from bronze.raw_movies where kafka_offset in (3, 4)');
           await extendTo(async (backfill) => {
             await backfill.begin([range(0, 10)]);
-            await backfill.append([batch(0, 5)]);
-            await backfill.append([batch(5, 10)]);
-            expect(backfill.added).toBe(2);
+            expect(await backfill.append([batch(0, 5)])).toBe(2);
+            expect(await backfill.append([batch(5, 10)])).toBe(0);
             await backfill.finish();
           }, replay);
         }
@@ -454,8 +451,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         await load(fixture, { ...whole, rows: rows.slice(2) }, sentBack(0, 4));
         await extendTo(async (backfill) => {
           await backfill.begin([range(0, 4)]);
-          await backfill.append([batch(0, 4)]);
-          expect(backfill.added).toBe(1);
+          expect(await backfill.append([batch(0, 4)])).toBe(1);
         });
         await load(fixture, sentBack(1, 5));
         expect(await offsets(fixture)).toEqual([1, 2, 3, 4]);
@@ -466,8 +462,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         await fixture.sql('delete from bronze.raw_movies where kafka_offset = 3');
         await extendTo(async (backfill) => {
           await backfill.begin([range(0, 8)]);
-          await backfill.append([batch(0, 8)]);
-          expect(backfill.added).toBe(1);
+          expect(await backfill.append([batch(0, 8)])).toBe(1);
         });
         await load(fixture, batch(4, 8));
         expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);

@@ -122,12 +122,15 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
         rows: [{ ...row(offset), kafkaOffset: at, isSentBack: true }],
       });
       const parked = { ...row(2n), kafkaOffset: 3n, isSentBack: true as const };
-      await warehouse.append([{ ...batch(0n, 2n), table: 'raw_movies', rows: [row(0n), row(1n)] }]);
-      await warehouse.append([again(1n, 2n)]);
-      await warehouse.append([
-        { ...batch(3n, 6n), table: 'raw_movies', rows: [parked, { ...parked, kafkaOffset: 4n }, row(5n)] },
-      ]);
-      await warehouse.append([again(2n, 6n)]);
+      const added = [
+        await warehouse.append([{ ...batch(0n, 2n), table: 'raw_movies', rows: [row(0n), row(1n)] }]),
+        await warehouse.append([again(1n, 2n)]),
+        await warehouse.append([
+          { ...batch(3n, 6n), table: 'raw_movies', rows: [parked, { ...parked, kafkaOffset: 4n }, row(5n)] },
+        ]),
+        await warehouse.append([again(2n, 6n)]),
+      ];
+      expect(added).toEqual([2, 0, 2, 0]);
       // It was sent back to another partition, which is read first.
       await warehouse.append([
         { ...again(7n, 0n), partition: partition(1) },

@@ -59,14 +59,14 @@ export class UnreliableWarehouse implements Warehouse {
     return this.#warehouse.positions(topic);
   }
 
-  async append(batches: readonly Batch[]): Promise<void> {
+  async append(batches: readonly Batch[]): Promise<number> {
     const late = this.#late;
     this.#late = [];
     const isLateFirst = this.#random() < 0.5;
     // The second call finds that its offsets are loaded. Late calls have no listener.
     if (isLateFirst) await this.#carryOut(late);
     try {
-      await this.#appendOrNot(batches);
+      return await this.#appendOrNot(batches);
     } finally {
       if (!isLateFirst) await this.#carryOut(late);
     }
@@ -78,12 +78,13 @@ export class UnreliableWarehouse implements Warehouse {
     for (const batches of calls) await this.#warehouse.append(batches).catch(() => {});
   }
 
-  async #appendOrNot(batches: readonly Batch[]): Promise<void> {
+  async #appendOrNot(batches: readonly Batch[]): Promise<number> {
     const fate = this.#draw();
     this.injected[fate] += 1;
     if (fate === 'late') this.#late.push(batches);
-    if (fate === 'executed' || fate === 'unanswered') await this.#warehouse.append(batches);
-    if (fate !== 'executed') throw new WarehouseUnavailableError(`the call was ${fate}`);
+    if (fate === 'executed') return this.#warehouse.append(batches);
+    if (fate === 'unanswered') await this.#warehouse.append(batches);
+    throw new WarehouseUnavailableError(`the call was ${fate}`);
   }
 
   #draw(): Fate {

@@ -83,6 +83,15 @@ describe('the loader', () => {
     expect(warehouse.offsets()).toEqual([0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n]);
   });
 
+  it('counts the rows that were added, without those that BRONZE has already', async () => {
+    const headers = { 'tmdb-origin': `${movies}/0/7`, 'tmdb-origin-timestamp': '1', 'tmdb-replays': '1' };
+    source.append(movies, 0, range(3));
+    await loadAll();
+    source.append(movies, 0, range(4), headers);
+    await loadAll();
+    expect(flushes.map(({ rows }) => rows)).toEqual([3, 1]);
+  });
+
   it('ends at once if there is nothing to load', async () => {
     await loadAll();
     expect(warehouse.batches).toEqual([]);
